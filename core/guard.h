@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread-local state of core. It is initial-exec, so that touching it never allocates: that model
+ * draws on a small surplus when the library is loaded late, hence as few bytes as possible. */
+#ifndef MLF_CORE_GUARD_H
+#define MLF_CORE_GUARD_H
+
+#include <stdint.h>
+
+struct mlf__tls {
+    int32_t tid;            /* cached; valid while |epoch| is the process's */
+    uint32_t epoch;         /* process epoch, raised by fork */
+    int32_t hook_depth;     /* > 0: inside a hook or inside mlf itself */
+    int32_t training_depth; /* nesting of a library's training calls */
+};
+
+extern _Thread_local struct mlf__tls mlf__tls
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+#endif

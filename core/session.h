@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: this process's one link to where its events go. Hooks and API share it.
+ *
+ * Under `mlf run` the session is the launcher's ring, named by MLF_SESSION. Without a launcher it is
+ * dormant until the first event, which makes a ring and starts `mlf collect`; where that is impossible,
+ * or with MLF_OFFLINE=1, events go to a journal of this process. With MLF_OFF=1 it is off for good. */
+#ifndef MLF_CORE_SESSION_H
+#define MLF_CORE_SESSION_H
+
+#include "core/event.h"
+#include "core/ring.h"
+
+enum mlf__session_state {
+    MLF__SESSION_UNSET,
+    MLF__SESSION_OFF,      /* MLF_OFF, or a ring of another ABI or another user */
+    MLF__SESSION_DORMANT,  /* no launcher, nothing logged yet: no file, no process */
+    MLF__SESSION_STARTING, /* one thread is starting it; others wait, hooks pass */
+    MLF__SESSION_RING,
+    MLF__SESSION_JOURNAL
+};
+
+/* Reads the environment, once; attaches to the launcher's ring when there is one. Cheap and silent.
+ * Called by constructors and by every entry of the API. */
+MLF__CORE enum mlf__session_state mlf__session_init(void);
+
+/* Where a session that begins in this process will log; NULL members keep what was set before, then
+ * the environment, then the defaults. MLF_ERR_STATE when the session has begun with something else. */
+MLF__CORE mlf_status mlf__session_configure(const char *tracking_uri, const char *experiment_name);
+
+/* Fills in what |config| leaves open, from the environment and the defaults, and a new run id, the
+ * current directory and the time. */
+MLF__CORE void mlf__config_defaults(struct mlf__config *config);
+
+/* Makes the session take events: begins a dormant one, and records this process once. MLF_ERR_OFF when
+ * there is none. Cheap when everything is done already. */
+MLF__CORE mlf_status mlf__session_begin(void);
+
+/* The ring, NULL when the session has none (off, dormant, journal). */
+MLF__CORE struct mlf__ring *mlf__session_ring(void);
+/* What the session is about; NULL before it has begun. */
+MLF__CORE const struct mlf__config *mlf__session_config(void);
+/* True when `mlf run` or `mlf tune` owns the session. */
+MLF__CORE bool mlf__session_has_launcher(void);
+
+/* Logs an event. A dormant session begins with it, except with MLF__RING_NO_WAIT (files and processes):
+ * that is MLF_ERR_STATE. Pid, tid and, when 0, the time are filled in. With MLF__RING_WAIT_CALL an event
+ * that finds no room goes to this process's journal; else it is dropped and counted. */
+MLF__CORE mlf_status mlf__session_emit(const struct mlf__event *event, enum mlf__ring_wait wait);
+
+/* Waits until everything logged so far is stored. MLF_ERR_TIMEOUT, or the collector's error. */
+MLF__CORE mlf_status mlf__session_flush(int64_t timeout_ms);
+
+/* ---- the guard of hooks (initial-exec thread-local, see docs/design/locking.md) ---- */
+
+/* Enters a hook: false when this thread is inside one already, when mlf itself is calling, or when the
+ * session is off: then pass straight through and do not leave. errno is untouched. */
+MLF__CORE bool mlf__guard_enter(void);
+MLF__CORE void mlf__guard_leave(void);
+/* Depth of the training calls of this thread (a library's outermost call has depth 1). */
+MLF__CORE int *mlf__guard_training_depth(void);
+
+/* ---- adapters: a training and what belongs to it ---- */
+
+struct mlf__training {
+    char run_id[MLF__ID_SIZE];   /* the run it logs into */
+    char model_id[MLF__ID_SIZE]; /* the model that is being trained */
+    mlf__name_id run, model;     /* the same, interned; 0 without a ring */
+    int64_t begin_ns;            /* monotonic */
+};
+
+/* Begins a training of |library| ("libsvm"): decides its run, emits TRAIN_BEGIN (and RUN_START for a run
+ * of its own, named training_N). |params_hash| is over all params that will be logged, |metric_bits| one bit per
+ * metric key; |aliases| "c=C g=gamma q=" as in MLF__EV_TRAIN_BEGIN. False when it cannot be logged. */
+MLF__CORE bool mlf__training_begin(struct mlf__training *training, const char *library,
+                                   const char *aliases, uint64_t params_hash, uint64_t metric_bits);
+MLF__CORE void mlf__training_param(const struct mlf__training *training, const char *key,
+                                   double value);
+MLF__CORE void mlf__training_param_int(const struct mlf__training *training, const char *key,
+                                       int64_t value);
+MLF__CORE void mlf__training_param_text(const struct mlf__training *training, const char *key,
+                                        const char *value);
+/* |step| < 0: the key's next implied step within the training's run, from 0. */
+MLF__CORE void mlf__training_metric(const struct mlf__training *training, const char *key,
+                                    double value, int64_t step);
+/* The model was saved to |path|. */
+MLF__CORE void mlf__training_model(const struct mlf__training *training, const char *path,
+                                   const char *flavor, const char *version);
+MLF__CORE void mlf__training_end(const struct mlf__training *training, const char *library);
+
+#endif

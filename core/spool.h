@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spool: the folders in which rings and journals lie, and their names. A session's files share a
+ * stem, <run id's first 8>-<pid>-<4 random>:
+ *   <stem>.ring             the ring
+ *   <stem>.spill            the collector's journal, when the store lags
+ *   <stem>.<pid>.journal    a producer's journal, when the ring is full or there is none */
+#ifndef MLF_CORE_SPOOL_H
+#define MLF_CORE_SPOOL_H
+
+#include "core/fail.h"
+#include "core/sys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { MLF__PATH_SIZE = 1024 };
+
+/* Folder for rings: $MLF_SPOOL, else /dev/shm/mlf-<uid> when /dev/shm has |need| bytes four times over,
+ * else the disk folder. Made with mode 0700; its owner is checked. A network file system is refused. */
+MLF__CORE mlf_status mlf__spool_ring_dir(size_t need, char out[MLF__PATH_SIZE]);
+/* Folder for journals: $MLF_SPOOL, else $XDG_STATE_HOME/mlf, ~/.local/state/mlf, /var/tmp/mlf-<uid>. */
+MLF__CORE mlf_status mlf__spool_disk_dir(char out[MLF__PATH_SIZE]);
+
+/* Every folder that may hold something of this user's: calls |fn| with each existing one. */
+typedef void mlf__spool_fn(const char *directory, void *user);
+MLF__CORE void mlf__spool_each_dir(mlf__spool_fn *fn, void *user);
+
+/* A new session's stem, with its folder. */
+MLF__CORE void mlf__spool_stem(const char *directory, const char *run_id, char out[MLF__PATH_SIZE]);
+/* The file of |ring_path|'s session that ends in |suffix|, in |directory|; false when it is too long. */
+MLF__CORE bool mlf__spool_sibling(const char *ring_path, const char *directory, const char *suffix,
+                                  char out[MLF__PATH_SIZE]);
+
+/* Is |magic| (statfs f_type) a file system on which neither mmap nor locks can be relied on? */
+MLF__CORE bool mlf__is_network_fs(long magic);
+
+#endif

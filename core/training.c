@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an adapter says of a training, as events of the session. */
+#include "core/compat_glibc.h"
+#include "core/session.h"
+
+#include "core/buf.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_TRAINING_RUNS = 100 };
+
+/* Trainings of a process that has no ring to count them in. */
+static _Atomic uint32_t trainings_without_ring;
+
+static mlf_status emit(const struct mlf__training *training, struct mlf__event event)
+{
+    event.run = training->run_id;
+    event.model = event.model != NULL ? event.model : "";
+    event.key = event.key != NULL ? event.key : "";
+    event.text = event.text != NULL ? event.text : "";
+    return mlf__session_emit(&event, MLF__RING_WAIT_HOOK);
+}
+
+/* A training that cannot share the session's run gets a child run of its own. */
+static bool begin_child(struct mlf__training *training, uint32_t number)
+{
+    if (number > MAX_TRAINING_RUNS) {
+        struct mlf__ring *ring = mlf__session_ring();
+        if (ring != NULL)
+            mlf__ring_count_drop(ring);
+        return false;
+    }
+    const char *parent = mlf__session_config()->run_id;
+    char text[64 + MLF__ID_SIZE];
+    int name_len = snprintf(text, sizeof(text), "training_%u", number);
+    size_t parent_len = strlen(parent);
+    memcpy(text + name_len + 1, parent, parent_len + 1);
+    mlf__new_id(training->run_id);
+    struct mlf__event event = {
+        .kind = MLF__EV_RUN_START, .text = text, .text_len = (size_t)name_len + 1 + parent_len};
+    return emit(training, event) == MLF_OK;
+}
+
+bool mlf__training_begin(struct mlf__training *training, const char *library, const char *aliases,
+                         uint64_t params_hash, uint64_t metric_bits)
+{
+    *training = (struct mlf__training){.begin_ns = mlf__monotonic_ns()};
+    if (mlf__session_begin() != MLF_OK)
+        return false;
+    struct mlf__ring *ring = mlf__session_ring();
+    if (ring != NULL)
+        mlf__ring_set_adapter(ring, library);
+    uint32_t number = ring != NULL ? mlf__ring_begin_training(ring, params_hash, metric_bits)
+                                   : atomic_fetch_add(&trainings_without_ring, 1) + 1;
+    mlf__copy_text(training->run_id, sizeof(training->run_id), mlf__session_config()->run_id);
+    mlf__new_model_id(training->model_id);
+    if (number > 1 && !begin_child(training, number))
+        return false;
+    struct mlf__event event = {.kind = MLF__EV_TRAIN_BEGIN,
+                               .key = library,
+                               .model = training->model_id,
+                               .text = aliases,
+                               .text_len = strlen(aliases)};
+    return emit(training, event) == MLF_OK;
+}
+
+void mlf__training_param(const struct mlf__training *training, const char *key, double value)
+{
+    emit(training, (struct mlf__event){.kind = MLF__EV_PARAM,
+                                       .flags = MLF__SRC_ADAPTER | MLF__EVF_DOUBLE,
+                                       .key = key,
+                                       .value = value});
+}
+
+void mlf__training_param_int(const struct mlf__training *training, const char *key, int64_t value)
+{
+    emit(training, (struct mlf__event){.kind = MLF__EV_PARAM,
+                                       .flags = MLF__SRC_ADAPTER | MLF__EVF_INT,
+                                       .key = key,
+                                       .step = value});
+}
+
+void mlf__training_param_text(const struct mlf__training *training, const char *key,
+                              const char *value)
+{
+    emit(training, (struct mlf__event){.kind = MLF__EV_PARAM,
+                                       .flags = MLF__SRC_ADAPTER,
+                                       .key = key,
+                                       .text = value,
+                                       .text_len = strlen(value)});
+}
+
+/* Implied steps count per run and key: the counter is that of the interned name "<run>/<key>". */
+static int64_t next_step(const struct mlf__training *training, const char *key)
+{
+    struct mlf__ring *ring = mlf__session_ring();
+    char name[MLF__ID_SIZE + 256];
+    int len = snprintf(name, sizeof(name), "%s/%s", training->run_id, key);
+    if (ring == NULL || len <= 0 || (size_t)len >= sizeof(name))
+        return 0;
+    return mlf__ring_next_step(ring, mlf__ring_intern(ring, name, (size_t)len));
+}
+
+void mlf__training_metric(const struct mlf__training *training, const char *key, double value,
+                          int64_t step)
+{
+    emit(training, (struct mlf__event){.kind = MLF__EV_METRIC,
+                                       .flags = MLF__SRC_ADAPTER,
+                                       .key = key,
+                                       .model = training->model_id,
+                                       .value = value,
+                                       .step = step >= 0 ? step : next_step(training, key)});
+}
+
+void mlf__training_model(const struct mlf__training *training, const char *path, const char *flavor,
+                         const char *version)
+{
+    char text[MLF__ID_SIZE + 1024 + 256];
+    char absolute[1024];
+    if (!mlf__absolute_path(path, absolute, sizeof(absolute)))
+        return;
+    const char *fields[] = {absolute, "model", flavor, version};
+    size_t len = 0;
+    for (size_t i = 0; i < MLF__ARRAY_LEN(fields); i++) {
+        size_t n = strlen(fields[i]) + 1;
+        if (len + n > sizeof(text))
+            return;
+        memcpy(text + len, fields[i], n);
+        len += n;
+    }
+    emit(training, (struct mlf__event){.kind = MLF__EV_MODEL,
+                                       .model = training->model_id,
+                                       .text = text,
+                                       .text_len = len - 1});
+}
+
+void mlf__training_end(const struct mlf__training *training, const char *library)
+{
+    double seconds = (double)(mlf__monotonic_ns() - training->begin_ns) * 1e-9;
+    emit(training, (struct mlf__event){.kind = MLF__EV_TRAIN_END,
+                                       .key = library,
+                                       .model = training->model_id,
+                                       .value = seconds});
+}
