@@ -80,7 +80,7 @@ static size_t format_special(char out[MLF__NUMBER_SIZE], double value)
 /* Numbers that %g would write with an exponent although people write them plainly: 100, not 1e+02. */
 static bool is_plain_integer(double value)
 {
-    return value == floor(value) && fabs(value) < 1e15;
+    return value > -1e15 && value < 1e15 && value == (double)(int64_t)value;
 }
 
 size_t mlf__format_double(char out[MLF__NUMBER_SIZE], double value)

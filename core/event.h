@@ -12,21 +12,21 @@
 
 /* The numbers are part of the ring and journal formats: never reuse one. |fields| in a text are
  * separated by NUL and may be empty; a missing field at the end is empty. */
+/* clang-format off */
 enum mlf__event_kind {
     MLF__EV_NONE = 0,
-    MLF__EV_TEXT = 1,      /* ring only: a slot of another cell's text */
-    MLF__EV_PROCESS = 2,   /* key: executable path; text: argv, one field each; step: parent pid */
-    MLF__EV_EXIT = 3,      /* step: wait status of the process, as waitpid() gives it */
-    MLF__EV_RUN_START = 4, /* run; text: run name, parent run id, experiment name; ts: start time */
-    MLF__EV_RUN_END = 5,   /* run; step: enum mlf__run_status; ts: end time */
-    MLF__EV_PARAM = 6,     /* key; value per MLF__EVF_*; flags carry the source */
-    MLF__EV_METRIC = 7,    /* key, step, value, ts */
-    MLF__EV_TAG = 8,       /* key; text: value */
-    MLF__EV_FILE =
-        9, /* text: absolute path; flags: MLF__EVF_WRITE; step: 1 = named by a loader or saver */
-    MLF__EV_ARTIFACT = 10, /* text: absolute path, folder */
-    MLF__EV_MODEL =
-        11, /* model; text: absolute path, name, flavor, flavor version; step: output step */
+    MLF__EV_TEXT = 1,         /* ring only: a slot of another cell's text */
+    MLF__EV_PROCESS = 2,      /* key: executable path; text: argv, one field each; step: parent pid or,
+                                 from the launcher, the pid of the command that is described */
+    MLF__EV_EXIT = 3,         /* step: wait status of the process, as waitpid() gives it */
+    MLF__EV_RUN_START = 4,    /* run; text: run name, parent run id, experiment name; ts: start time */
+    MLF__EV_RUN_END = 5,      /* run; step: enum mlf__run_status; ts: end time */
+    MLF__EV_PARAM = 6,        /* key; value per MLF__EVF_*; flags carry the source */
+    MLF__EV_METRIC = 7,       /* key, step, value, ts */
+    MLF__EV_TAG = 8,          /* key; text: value */
+    MLF__EV_FILE = 9,         /* text: absolute path; flags: MLF__EVF_WRITE */
+    MLF__EV_ARTIFACT = 10,    /* text: absolute path, folder */
+    MLF__EV_MODEL = 11,       /* model; text: absolute path, name, flavor, flavor version; step */
     MLF__EV_TRAIN_BEGIN = 12, /* run, model; key: library; text: aliases "c=C g=gamma q=" */
     MLF__EV_TRAIN_END = 13,   /* run, model; key: library; value: seconds */
     MLF__EV_NOTE = 14         /* key; text: a message for the summary and the log */
@@ -37,9 +37,10 @@ enum mlf__event_flag {
     MLF__EVF_DOUBLE = 0x10,      /* PARAM: |value| holds a double */
     MLF__EVF_INT = 0x20,         /* PARAM: |step| holds an integer */
     MLF__EVF_WRITE = 0x40,       /* FILE: written (else read) */
-    MLF__EVF_WAITED = 0x100,     /* RUN_END: by whoever waited for the process, not by the program */
-    MLF__EVF_SPELLED = 0x80      /* ring only: the names are spelled out before the text */
+    MLF__EVF_SPELLED = 0x80,     /* ring only: the names are spelled out before the text */
+    MLF__EVF_WAITED = 0x100      /* RUN_END: by whoever waited for the process, not by the program */
 };
+/* clang-format on */
 
 /* Where a value comes from; of several for one param the lowest number wins. */
 enum mlf__source {

@@ -397,6 +397,11 @@ int64_t mlf__journal_offset(const struct mlf__journal *journal)
     return journal->offset;
 }
 
+int64_t mlf__journal_size(const struct mlf__journal *journal)
+{
+    return (int64_t)syscall(SYS_lseek, journal->fd, (off_t)0, SEEK_END);
+}
+
 void mlf__journal_seek(struct mlf__journal *journal, int64_t offset)
 {
     journal->offset = offset;

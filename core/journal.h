@@ -41,6 +41,8 @@ MLF__CORE mlf_status mlf__journal_read(struct mlf__journal *journal, struct mlf_
 /* Offset behind the last event read, and the offset up to which events are stored already. */
 MLF__CORE int64_t mlf__journal_offset(const struct mlf__journal *journal);
 MLF__CORE mlf_status mlf__journal_set_synced(struct mlf__journal *journal, int64_t offset);
+/* Size of the file: where the next append begins. */
+MLF__CORE int64_t mlf__journal_size(const struct mlf__journal *journal);
 /* Moves reading to |offset|, one that mlf__journal_offset returned. */
 MLF__CORE void mlf__journal_seek(struct mlf__journal *journal, int64_t offset);
 

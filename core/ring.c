@@ -105,6 +105,7 @@ static void fill_header(struct mlf__ring *ring, const struct layout *at,
     header->name_text_size = at->name_text_size;
     header->file_size = at->size;
     header->config = ring->config = *config;
+    header->owner = ring->self;
     mlf__realm_get(&header->realm);
     memcpy(header->magic, MLF__RING_MAGIC, sizeof(header->magic));
 }
@@ -401,6 +402,50 @@ size_t mlf__ring_capacity(const struct mlf__ring *ring)
     return ring->n_cells;
 }
 
+struct mlf__proc_id mlf__ring_owner(const struct mlf__ring *ring)
+{
+    return ring->header->owner;
+}
+
+void mlf__ring_set_finishing(struct mlf__ring *ring)
+{
+    atomic_store_explicit(&ring->header->finishing, 1, memory_order_release);
+}
+
+/* Is the slot's process alive? One that is just taking it counts. */
+static bool slot_lives(const struct ring_slot *slot, int32_t except_pid)
+{
+    uint64_t owner = atomic_load_explicit(&slot->owner, memory_order_acquire);
+    struct mlf__proc_id id = {.pid = slot_pid(owner)}, now;
+    if (id.pid == 0 || id.pid == except_pid)
+        return false;
+    if ((owner & SLOT_TAKING) != 0)
+        return mlf__proc_identify(id.pid, &now);
+    id.start_time = atomic_load_explicit(&slot->start_time, memory_order_acquire);
+    return mlf__proc_alive(&id);
+}
+
+static size_t count_living(const struct mlf__ring *ring, int32_t except_pid)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < RING_SLOTS; i++)
+        n += slot_lives(&ring->slots[i], except_pid);
+    return n;
+}
+
+size_t mlf__ring_living(const struct mlf__ring *ring)
+{
+    return count_living(ring, 0);
+}
+
+/* A launcher's command may not have logged yet: there, only its finishing says that it is over. */
+bool mlf__ring_producers_dead(const struct mlf__ring *ring)
+{
+    if ((ring->config.flags & MLF__CONFIG_LAUNCHER) != 0)
+        return atomic_load_explicit(&ring->header->finishing, memory_order_acquire) != 0;
+    return count_living(ring, ring->header->collector.pid) == 0;
+}
+
 bool mlf__ring_all_dead(const struct mlf__ring *ring, bool *elsewhere)
 {
     struct mlf__realm there = ring->header->realm;
@@ -408,17 +453,5 @@ bool mlf__ring_all_dead(const struct mlf__ring *ring, bool *elsewhere)
     *elsewhere = relation == MLF__REALM_ELSEWHERE;
     if (relation != MLF__REALM_HERE)
         return relation == MLF__REALM_GONE;
-    for (uint32_t i = 0; i < RING_SLOTS; i++) {
-        uint64_t owner = atomic_load_explicit(&ring->slots[i].owner, memory_order_acquire);
-        struct mlf__proc_id id = {.pid = slot_pid(owner)};
-        if (id.pid == 0)
-            continue;
-        struct mlf__proc_id now;
-        if ((owner & SLOT_TAKING) != 0 && mlf__proc_identify(id.pid, &now))
-            return false;
-        id.start_time = atomic_load_explicit(&ring->slots[i].start_time, memory_order_acquire);
-        if (mlf__proc_alive(&id))
-            return false;
-    }
-    return true;
+    return count_living(ring, 0) == 0;
 }

@@ -145,6 +145,14 @@ MLF__CORE void mlf__ring_sleep(struct mlf__ring *ring, uint32_t bell, int64_t ti
 MLF__CORE void mlf__ring_ring_bell(struct mlf__ring *ring);
 MLF__CORE void mlf__ring_set_error(struct mlf__ring *ring, const char *text);
 
+/* The process that made the ring. */
+MLF__CORE struct mlf__proc_id mlf__ring_owner(const struct mlf__ring *ring);
+/* Number of living processes that have a slot (of this boot and namespace). */
+MLF__CORE size_t mlf__ring_living(const struct mlf__ring *ring);
+/* Says that the collector is finishing: all that is left is its own work. */
+MLF__CORE void mlf__ring_set_finishing(struct mlf__ring *ring);
+/* Is there a collector but nobody to log: is all that is left the collector's own work? */
+MLF__CORE bool mlf__ring_producers_dead(const struct mlf__ring *ring);
 /* Is no process alive that has a slot? False as well when the ring comes from another boot's or
  * namespace's processes, about which nothing can be known (|*elsewhere| is set then). */
 MLF__CORE bool mlf__ring_all_dead(const struct mlf__ring *ring, bool *elsewhere);

@@ -91,6 +91,7 @@ struct ring_header {
     uint64_t file_size;
     struct mlf__realm realm;
     struct mlf__config config;
+    struct mlf__proc_id owner;
     struct mlf__proc_id collector;
     char error[RING_ERROR_SIZE];
     _Atomic uint32_t error_seq; /* odd while the text is written */
@@ -101,7 +102,8 @@ struct ring_header {
     _Atomic uint32_t settled_bell;      /* futex: raised with |settled| */
     _Alignas(64) _Atomic uint32_t bell; /* futex: a producer wants attention */
     _Atomic uint64_t drops;
-    _Atomic uint32_t adapters; /* calls of mlf__ring_set_adapter */
+    _Atomic uint32_t finishing; /* the collector only finishes its own work */
+    _Atomic uint32_t adapters;  /* calls of mlf__ring_set_adapter */
     _Atomic uint32_t trainings;
     _Atomic uint64_t first_params;
     _Atomic uint64_t metric_bits;

@@ -88,8 +88,8 @@ bool mlf__locate_program(char *out, size_t size)
 
 struct start {
     const char *program;
-    char *const argv[6];
-    char *const *envp;
+    const char *argv[5];
+    char **envp;
     int error; /* written by the child before it exits */
 };
 

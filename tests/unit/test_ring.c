@@ -175,8 +175,8 @@ static void *produce(void *arg)
 {
     struct producer *p = arg;
     for (int i = 0; i < p->count; i++)
-        while (put(p->ring, "k", p->number * 1000000 + i, 0, "some text that needs two cells, and a bit",
-                   i % 2 == 0 ? 0 : 40) != MLF_OK) {
+        while (put(p->ring, "k", p->number * 1000000 + i, 0,
+                   "some text that needs two cells, and a bit", i % 2 == 0 ? 0 : 40) != MLF_OK) {
         }
     return NULL;
 }
@@ -229,7 +229,8 @@ static void test_open_claims(void)
     IS(drain(reader), 2, "events behind an open claim are read");
     IS(mlf__ring_reader_floor(reader), 1, "the open claim is the floor");
     IS(mlf__ring_used(ring), 2, "the tail waits for the open claim of a living thread");
-    OK(mlf__ring_all_dead(ring, &(bool){false}) == false, "a ring of a living process is no orphan");
+    OK(mlf__ring_all_dead(ring, &(bool){false}) == false,
+       "a ring of a living process is no orphan");
 
     claim_by(ring, 3, (uint32_t)getpid(), slot, gen + 1);
     struct timespec nap = {.tv_nsec = 20000000};

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events into the store: runs, metrics, tags and what comes in between. Params, files and models have
+ * files of their own.
+ *
+ * State is kept only where repeating an event would otherwise cost something or change the outcome; after a
+ * failed transaction everything is taken for not written, which costs a look into the store. */
+#include "autolog/apply.h"
+
+#include "autolog/cmdline.h"
+#include "core/buf.h"
+#include "core/mem.h"
+#include "core/sys.h"
+#include "tracking/artifacts.h"
+#include "tracking/names.h"
+
+#include <limits.h>
+#include <math.h>
+#include <search.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { HELD_WAIT_MS = 2000 };
+
+/* ---- names seen ---- */
+
+static int compare_seen(const void *a, const void *b)
+{
+    return strcmp(((const struct mlf__seen *)a)->key, ((const struct mlf__seen *)b)->key);
+}
+
+struct mlf__seen *mlf__seen_add(void **tree, const char *key, bool *is_new)
+{
+    const struct mlf__seen probe = {.key = (char *)key};
+    struct mlf__seen **node = tfind(&probe, tree, compare_seen);
+    *is_new = node == NULL;
+    if (node != NULL)
+        return *node;
+    struct mlf__seen *seen = mlf__zalloc(1, sizeof(*seen));
+    if (seen != NULL && (seen->key = mlf__strdup(key)) != NULL &&
+        tsearch(seen, tree, compare_seen) != NULL)
+        return seen;
+    if (seen != NULL)
+        mlf__free(seen->key);
+    mlf__free(seen);
+    return NULL;
+}
+
+static void free_seen(void *node)
+{
+    struct mlf__seen *seen = node;
+    mlf__free(seen->key);
+    mlf__free(seen->value);
+    mlf__free(seen);
+}
+
+void mlf__seen_free(void **tree)
+{
+    tdestroy(*tree, free_seen);
+    *tree = NULL;
+}
+
+/* ---- life ---- */
+
+mlf_status mlf__apply_init(struct mlf__apply *apply, const struct mlf__config *config)
+{
+    *apply = (struct mlf__apply){.config = *config};
+    return mlf__uri_resolve(config->tracking_uri, config->cwd, &apply->uri);
+}
+
+static void free_processes(struct mlf__process *process)
+{
+    while (process != NULL) {
+        struct mlf__process *next = process->next;
+        mlf__argv_free(process->argv);
+        mlf__free(process->exe);
+        mlf__free(process);
+        process = next;
+    }
+}
+
+void mlf__apply_close_store(struct mlf__apply *apply)
+{
+    mlf__store_close(apply->store);
+    apply->store = NULL;
+}
+
+void mlf__apply_free(struct mlf__apply *apply)
+{
+    while (apply->runs != NULL) {
+        struct mlf__run_state *run = apply->runs;
+        apply->runs = run->next;
+        mlf__params_free(run);
+        mlf__seen_free(&run->params);
+        mlf__seen_free(&run->metrics);
+        mlf__free(run->name);
+        mlf__free(run->experiment);
+        mlf__free(run);
+    }
+    free_processes(apply->processes);
+    while (apply->files != NULL) {
+        struct mlf__file *file = apply->files;
+        apply->files = file->next;
+        mlf__free(file->path);
+        mlf__free(file);
+    }
+    while (apply->models != NULL) {
+        struct mlf__model_state *model = apply->models;
+        apply->models = model->next;
+        mlf__free(model);
+    }
+    mlf__free(apply->aliases);
+    mlf__free(apply->refused);
+    mlf__free(apply->pending);
+    mlf__free(apply->uri);
+    mlf__experiment_free(&apply->experiment);
+    mlf__apply_close_store(apply);
+    *apply = (struct mlf__apply){0};
+}
+
+/* ---- refusals ---- */
+
+bool mlf__apply_is_refusal(mlf_status status)
+{
+    return status == MLF_ERR_INVAL || status == MLF_ERR_STATE || status == MLF_ERR_NOT_FOUND ||
+           status == MLF_ERR_CONFLICT || status == MLF_ERR_EXISTS || status == MLF_ERR_UNSUPPORTED;
+}
+
+mlf_status mlf__apply_refused(struct mlf__apply *apply)
+{
+    apply->n_refused++;
+    if (apply->refused == NULL)
+        apply->refused = mlf__strdup(mlf__errmsg());
+    return MLF_OK;
+}
+
+/* ---- store and experiment ---- */
+
+static mlf_status find_experiment(struct mlf__apply *apply, const char *name, const char *id,
+                                  struct mlf__experiment *out)
+{
+    const struct mlf_store_ops *ops = apply->store->ops;
+    if (name[0] != '\0')
+        return ops->experiment_ensure(apply->store, name, out);
+    return ops->experiment_get(apply->store, id[0] != '\0' ? id : "0", out);
+}
+
+static mlf_status open_store(struct mlf__apply *apply)
+{
+    if (apply->store != NULL)
+        return MLF_OK;
+    return mlf__store_open(apply->uri, MLF__STORE_WRITE, &apply->store);
+}
+
+/* Inside the transaction: an experiment that is new is made by it. */
+static mlf_status ensure_experiment(struct mlf__apply *apply)
+{
+    if (apply->experiment.id != NULL)
+        return MLF_OK;
+    return find_experiment(apply, apply->config.experiment_name, apply->config.experiment_id,
+                           &apply->experiment);
+}
+
+/* ---- runs ---- */
+
+struct mlf__run_state *mlf__apply_run(struct mlf__apply *apply, const char *run_id)
+{
+    if (run_id[0] == '\0')
+        run_id = apply->config.run_id;
+    for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        if (strcmp(run->id, run_id) == 0)
+            return run;
+    struct mlf__run_state *run = mlf__zalloc(1, sizeof(*run));
+    if (run == NULL)
+        return NULL;
+    mlf__copy_text(run->id, sizeof(run->id), run_id);
+    run->is_session = strcmp(run_id, apply->config.run_id) == 0;
+    run->status = MLF__RUN_RUNNING;
+    run->start_ms = apply->config.start_ns / 1000000;
+    run->next = apply->runs;
+    apply->runs = run;
+    return run;
+}
+
+const struct mlf__process *mlf__apply_main_process(const struct mlf__apply *apply)
+{
+    const struct mlf__process *command = NULL, *first = NULL;
+    for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next) {
+        if (p->trained)
+            return p;
+        if (p->is_command)
+            command = p;
+        first = p; /* the list is newest first, so this ends as the oldest */
+    }
+    return command != NULL ? command : first;
+}
+
+/* A new run's tags: MLflow's standard ones, and the parent link. Values are borrowed. */
+static size_t standard_tags(const struct mlf__apply *apply, const struct mlf__run_state *run,
+                            const char *user, char commit[72], struct mlf__key_value *tags)
+{
+    size_t n = 0;
+    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const char *source = process != NULL && process->argc > 0 ? process->argv[0] : "";
+    tags[n++] = (struct mlf__key_value){"mlflow.user", user};
+    tags[n++] = (struct mlf__key_value){"mlflow.source.name", source};
+    tags[n++] = (struct mlf__key_value){"mlflow.source.type", "LOCAL"};
+    mlf__identity_git_commit(process != NULL ? process->exe : "", commit);
+    if (commit[0] != '\0')
+        tags[n++] = (struct mlf__key_value){"mlflow.source.git.commit", commit};
+    if (run->parent[0] != '\0')
+        tags[n++] = (struct mlf__key_value){"mlflow.parentRunId", run->parent};
+    return n;
+}
+
+static mlf_status create_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                             const char *experiment_id)
+{
+    struct mlf__key_value tags[8];
+    char commit[72];
+    char *user = mlf__identity_user();
+    if (user == NULL)
+        return MLF_ERR_NOMEM;
+    struct mlf__run_create create = {.run_id = run->id,
+                                     .experiment_id = experiment_id,
+                                     .name = run->name,
+                                     .user = user,
+                                     .start_time_ms = run->start_ms,
+                                     .tags = tags,
+                                     .n_tags = standard_tags(apply, run, user, commit, tags)};
+    mlf_status status = apply->store->ops->run_create(apply->store, &create);
+    mlf__free(user);
+    return status;
+}
+
+mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state *run)
+{
+    if (run->in_store)
+        return MLF_OK;
+    mlf_status status = ensure_experiment(apply);
+    if (status != MLF_OK)
+        return status;
+    if (run->experiment == NULL) {
+        status = create_run(apply, run, apply->experiment.id);
+    } else {
+        struct mlf__experiment other = {0};
+        status = find_experiment(apply, run->experiment, "", &other);
+        if (status == MLF_OK)
+            status = create_run(apply, run, other.id);
+        mlf__experiment_free(&other);
+    }
+    run->in_store = status == MLF_OK;
+    return status;
+}
+
+/* Names the run once it is known: its name, parent and experiment come with its start. */
+static mlf_status start_run(struct mlf__run_state *run, const struct mlf__event *event)
+{
+    const char *name = mlf__event_field(event, 0), *experiment = mlf__event_field(event, 2);
+    run->start_ms = event->ts_ns / 1000000;
+    mlf__copy_text(run->parent, sizeof(run->parent), mlf__event_field(event, 1));
+    if (name[0] != '\0' && run->name == NULL &&
+        (run->name = mlf__clean_value(name, strlen(name), MLF__KEY_MAX)) == NULL)
+        return MLF_ERR_NOMEM;
+    if (experiment[0] != '\0' && run->experiment == NULL &&
+        (run->experiment = mlf__strdup(experiment)) == NULL)
+        return MLF_ERR_NOMEM;
+    return MLF_OK;
+}
+
+int mlf__run_status_of_signal(int signal)
+{
+    switch (signal) {
+    case SIGINT:
+    case SIGTERM:
+    case SIGHUP:
+    case SIGQUIT:
+    case SIGKILL:
+        return MLF__RUN_KILLED;
+    default:
+        return MLF__RUN_FAILED;
+    }
+}
+
+int mlf__run_status_of_wait(int wait_status)
+{
+    if (WIFSIGNALED(wait_status))
+        return mlf__run_status_of_signal(WTERMSIG(wait_status));
+    return WEXITSTATUS(wait_status) == 0 ? MLF__RUN_FINISHED : MLF__RUN_FAILED;
+}
+
+static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run)
+{
+    mlf_status status = mlf__apply_ensure_run(apply, run);
+    if (status == MLF_OK)
+        status = apply->store->ops->run_update(apply->store, run->id, run->status, run->end_ms);
+    run->ended_in_store = status == MLF_OK;
+    return status;
+}
+
+/* The program's own FAILED or KILLED is kept against what waitpid said; its FINISHED only without a
+ * launcher. */
+static mlf_status end_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                          const struct mlf__event *event)
+{
+    int status = event->step >= MLF__RUN_FINISHED && event->step <= MLF__RUN_KILLED
+                     ? (int)event->step
+                     : MLF__RUN_FAILED;
+    bool waited = (event->flags & MLF__EVF_WAITED) != 0;
+    if (waited && run->ended_by_program &&
+        (run->status != MLF__RUN_FINISHED || apply->launcher_pid == 0))
+        return MLF_OK;
+    run->status = status;
+    run->ended_by_program = !waited;
+    run->end_ms = event->ts_ns / 1000000;
+    mlf_status result = mlf__params_release(apply, run);
+    return result == MLF_OK ? write_end(apply, run) : result;
+}
+
+/* ---- metrics ---- */
+
+/* When the store refuses the lot (a run was deleted meanwhile), each point is tried alone. */
+static mlf_status flush_metrics(struct mlf__apply *apply)
+{
+    const struct mlf_store_ops *ops = apply->store->ops;
+    if (apply->n_pending == 0)
+        return MLF_OK;
+    mlf_status status = ops->log_metrics(apply->store, apply->pending, apply->n_pending);
+    if (mlf__apply_is_refusal(status)) {
+        status = MLF_OK;
+        for (size_t i = 0; i < apply->n_pending && status == MLF_OK; i++) {
+            status = ops->log_metrics(apply->store, &apply->pending[i], 1);
+            if (mlf__apply_is_refusal(status))
+                status = mlf__apply_refused(apply);
+        }
+    }
+    apply->n_pending = 0;
+    return status;
+}
+
+/* A key that MLflow refuses (from a hook or a hostile ring) is made one that it takes. */
+static struct mlf__seen *metric_key(struct mlf__run_state *run, const char *key)
+{
+    bool is_new;
+    struct mlf__seen *seen = mlf__seen_add(&run->metrics, key, &is_new);
+    if (seen == NULL || !is_new)
+        return seen;
+    if (mlf__check_key(key, "Metric name") == MLF_OK) {
+        seen->value = mlf__strdup(key);
+    } else {
+        seen->value = mlf__normalise_name(key, strlen(key));
+        if (seen->value != NULL && seen->value[0] == '\0') {
+            mlf__free(seen->value);
+            seen->value = mlf__strdup("unnamed");
+        }
+    }
+    return seen;
+}
+
+static mlf_status metric_event(struct mlf__apply *apply, struct mlf__run_state *run,
+                               const struct mlf__event *event)
+{
+    mlf_status status = mlf__params_release(apply, run);
+    if (status != MLF_OK)
+        return status;
+    struct mlf__seen *seen = metric_key(run, event->key);
+    if (seen == NULL || seen->value == NULL ||
+        mlf__grow((void **)&apply->pending, &apply->cap_pending, apply->n_pending + 1,
+                  sizeof(*apply->pending)) != MLF_OK)
+        return MLF_ERR_NOMEM;
+    const char *model_id = NULL;
+    if (event->model[0] != '\0') {
+        status = mlf__models_ensure(apply, run, event->model, NULL);
+        if (status != MLF_OK)
+            return status;
+        for (const struct mlf__model_state *m = apply->models; m != NULL; m = m->next)
+            if (strcmp(m->id, event->model) == 0)
+                model_id = m->id;
+    }
+    apply->pending[apply->n_pending++] =
+        (struct mlf__metric){.run_id = run->id,
+                             .key = seen->value,
+                             .value = event->value,
+                             .timestamp_ms = event->ts_ns > 0 ? event->ts_ns / 1000000 : 0,
+                             .step = event->step,
+                             .model_id = model_id};
+    return MLF_OK;
+}
+
+/* ---- other kinds ---- */
+
+static mlf_status tag_event(struct mlf__apply *apply, struct mlf__run_state *run,
+                            const struct mlf__event *event)
+{
+    char *value = mlf__clean_value(event->text, event->text_len, MLF__TAG_VALUE_MAX);
+    if (value == NULL)
+        return MLF_ERR_NOMEM;
+    mlf_status status = MLF_OK;
+    if (mlf__check_key(event->key, "key") == MLF_OK)
+        status = apply->store->ops->set_tag(apply->store, run->id, event->key, value);
+    mlf__free(value);
+    return status;
+}
+
+static mlf_status process_event(struct mlf__apply *apply, const struct mlf__event *event)
+{
+    bool is_command = apply->launcher_pid != 0 && event->pid == apply->launcher_pid;
+    int32_t pid = is_command ? (int32_t)event->step : event->pid;
+    for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next)
+        if (p->pid == pid && p->is_command == is_command)
+            return MLF_OK;
+    size_t argc = 1;
+    for (size_t i = 0; i < event->text_len; i++)
+        argc += event->text[i] == '\0';
+    struct mlf__process *process = mlf__zalloc(1, sizeof(*process));
+    char **argv = mlf__zalloc(argc + 1, sizeof(*argv));
+    char *exe = mlf__strdup(event->key);
+    mlf_status status = process != NULL && argv != NULL && exe != NULL ? MLF_OK : MLF_ERR_NOMEM;
+    for (size_t i = 0; i < argc && status == MLF_OK; i++)
+        if ((argv[i] = mlf__strdup(mlf__event_field(event, i))) == NULL)
+            status = MLF_ERR_NOMEM;
+    if (status != MLF_OK) {
+        if (argv != NULL)
+            mlf__argv_free(argv);
+        mlf__free(exe);
+        mlf__free(process);
+        return status;
+    }
+    *process = (struct mlf__process){.next = apply->processes,
+                                     .pid = pid,
+                                     .is_command = is_command,
+                                     .exe = exe,
+                                     .argv = argv,
+                                     .argc = argc};
+    apply->processes = process;
+    return MLF_OK;
+}
+
+static mlf_status training_begins(struct mlf__apply *apply, struct mlf__run_state *run,
+                                  const struct mlf__event *event)
+{
+    for (struct mlf__process *p = apply->processes; p != NULL; p = p->next)
+        if (p->pid == event->pid && !p->is_command)
+            p->trained = true;
+    if (event->text_len > 0 && apply->aliases == NULL &&
+        (apply->aliases = mlf__strdup(event->text)) == NULL)
+        return MLF_ERR_NOMEM;
+    mlf__copy_text(run->model_id, sizeof(run->model_id), event->model);
+    mlf_status status =
+        apply->store->ops->set_tag(apply->store, run->id, "mlflow.autologging", event->key);
+    return status == MLF_OK ? mlf__files_log_inputs(apply, "train") : status;
+}
+
+/* A file that is gone or cannot be copied is said in a tag: it must not hold up what comes after. */
+static mlf_status artifact_event(struct mlf__apply *apply, struct mlf__run_state *run,
+                                 const struct mlf__event *event)
+{
+    struct mlf__run_record record = {0};
+    mlf_status status = apply->store->ops->run_get(apply->store, run->id, &record);
+    if (status != MLF_OK)
+        return status;
+    const char *path = mlf__event_field(event, 0);
+    if (mlf__artifact_copy(record.artifact_uri, path, mlf__event_field(event, 1)) != MLF_OK) {
+        struct mlf__buf text = {0};
+        mlf__buf_printf(&text, "%s: %s", path, mlf__errmsg());
+        if (!text.failed)
+            status = apply->store->ops->set_tag(apply->store, run->id, "mlf.artifact_missing",
+                                                text.data);
+        mlf__buf_free(&text);
+    }
+    mlf__run_record_free(&record);
+    return status;
+}
+
+static mlf_status apply_to_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                               const struct mlf__event *event)
+{
+    mlf_status status;
+    switch ((enum mlf__event_kind)event->kind) {
+    case MLF__EV_RUN_END:
+        return end_run(apply, run, event);
+    case MLF__EV_PARAM:
+        return mlf__params_event(apply, run, event);
+    case MLF__EV_METRIC:
+        return metric_event(apply, run, event);
+    case MLF__EV_TAG:
+        return tag_event(apply, run, event);
+    case MLF__EV_ARTIFACT:
+        return artifact_event(apply, run, event);
+    case MLF__EV_MODEL:
+        status = mlf__params_release(apply, run);
+        return status == MLF_OK ? mlf__models_saved(apply, run, event) : status;
+    case MLF__EV_TRAIN_BEGIN:
+        return training_begins(apply, run, event);
+    case MLF__EV_TRAIN_END:
+        return mlf__params_release(apply, run);
+    default:
+        return MLF_OK; /* a kind of a newer mlf, or a note */
+    }
+}
+
+static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event *event)
+{
+    switch ((enum mlf__event_kind)event->kind) {
+    case MLF__EV_PROCESS:
+        return process_event(apply, event);
+    case MLF__EV_FILE:
+        return mlf__files_event(apply, event);
+    case MLF__EV_EXIT:
+        apply->exit_pid = event->pid;
+        apply->exit_status = (int)event->step;
+        return MLF_OK;
+    default:
+        break;
+    }
+    struct mlf__run_state *run = mlf__apply_run(apply, event->run);
+    if (run == NULL)
+        return MLF_ERR_NOMEM;
+    if (event->kind == MLF__EV_RUN_START)
+        return start_run(run, event);
+    /* Without its run nothing can be logged: that the store refuses it is trouble, not a refusal of this
+     * event, and everything is kept. */
+    mlf_status status = mlf__apply_ensure_run(apply, run);
+    if (status != MLF_OK)
+        return status;
+    status = apply_to_run(apply, run, event);
+    return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
+}
+
+/* ---- transactions ---- */
+
+/* What the failed transaction had written is gone again. */
+static void forget_written(struct mlf__apply *apply)
+{
+    apply->n_pending = 0;
+    mlf__experiment_free(&apply->experiment);
+    apply->experiment = (struct mlf__experiment){0};
+    for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next) {
+        run->in_store = false;
+        run->ended_in_store = false;
+        mlf__params_settle(run, false);
+    }
+    for (struct mlf__model_state *model = apply->models; model != NULL; model = model->next)
+        model->in_store = false;
+    for (struct mlf__file *file = apply->files; file != NULL; file = file->next)
+        file->logged = false;
+}
+
+static mlf_status begin(struct mlf__apply *apply)
+{
+    mlf_status status = open_store(apply);
+    if (status == MLF_OK && apply->store->ops->begin != NULL)
+        status = apply->store->ops->begin(apply->store);
+    return status;
+}
+
+/* Ends the transaction: |status| tells how the work in it went. */
+static mlf_status end(struct mlf__apply *apply, mlf_status status)
+{
+    const struct mlf_store_ops *ops = apply->store->ops;
+    if (status == MLF_OK)
+        status = flush_metrics(apply);
+    if (status == MLF_OK && ops->commit != NULL)
+        status = ops->commit(apply->store);
+    if (status != MLF_OK) {
+        if (ops->rollback != NULL)
+            ops->rollback(apply->store);
+        forget_written(apply);
+        return status;
+    }
+    for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        mlf__params_settle(run, true);
+    return MLF_OK;
+}
+
+mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *events, size_t n)
+{
+    mlf_status status = begin(apply);
+    if (status != MLF_OK)
+        return status;
+    for (size_t i = 0; i < n && status == MLF_OK; i++)
+        status = apply_event(apply, &events[i]);
+    return end(apply, status);
+}
+
+bool mlf__apply_holds(const struct mlf__apply *apply)
+{
+    for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        if (run->held_since_ns != 0)
+            return true;
+    return false;
+}
+
+mlf_status mlf__apply_held(struct mlf__apply *apply, bool at_once)
+{
+    int64_t now = mlf__monotonic_ns();
+    bool due = false;
+    for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        due |= run->held_since_ns != 0 && now - run->held_since_ns > HELD_WAIT_MS * 1000000ll;
+    if (!at_once && (!due || apply->adapters))
+        return MLF_OK;
+    mlf_status status = begin(apply);
+    if (status != MLF_OK)
+        return status;
+    for (struct mlf__run_state *run = apply->runs; run != NULL && status == MLF_OK; run = run->next)
+        if (run->held_since_ns != 0)
+            status = mlf__params_release(apply, run);
+    return end(apply, status);
+}
+
+static mlf_status finish_run(struct mlf__apply *apply, struct mlf__run_state *run, int status,
+                             int64_t end_ms, const char *end_tag, const char *end_value)
+{
+    mlf_status result = mlf__apply_ensure_run(apply, run);
+    if (result == MLF_OK)
+        result = mlf__params_release(apply, run);
+    if (result != MLF_OK || run->status != MLF__RUN_RUNNING)
+        return result;
+    struct mlf__run_record record = {0};
+    result = apply->store->ops->run_get(apply->store, run->id, &record);
+    bool over =
+        record.status != MLF__RUN_RUNNING; /* ended by an earlier collector of this session */
+    mlf__run_record_free(&record);
+    if (result != MLF_OK || over)
+        return result;
+    run->status = status;
+    run->end_ms = end_ms;
+    if (end_tag != NULL)
+        result = apply->store->ops->set_tag(apply->store, run->id, end_tag, end_value);
+    result = result == MLF_OK ? write_end(apply, run) : result;
+    if (result != MLF_OK)
+        run->status = MLF__RUN_RUNNING;
+    return result;
+}
+
+mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms,
+                             const char *end_tag, const char *end_value)
+{
+    mlf_status result = begin(apply);
+    if (result != MLF_OK)
+        return result;
+    if (mlf__apply_run(apply, "") == NULL)
+        result = MLF_ERR_NOMEM;
+    for (struct mlf__run_state *run = apply->runs; run != NULL && result == MLF_OK; run = run->next)
+        result = finish_run(apply, run, status, end_ms, end_tag, end_value);
+    if (result == MLF_OK)
+        result = mlf__files_log_inputs(apply, NULL);
+    if (result == MLF_OK)
+        result = mlf__files_log_list(apply);
+    if (result == MLF_OK)
+        result = mlf__models_drop_unsaved(apply);
+    return end(apply, result);
+}

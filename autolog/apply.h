@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Applying events to a store. Whatever the events came through (ring, spill, journal), they are applied
+ * here, by one thread, in batches of one transaction each. Applying an event again does no harm, so a
+ * batch that failed is applied once more from its beginning. */
+#ifndef MLF_AUTOLOG_APPLY_H
+#define MLF_AUTOLOG_APPLY_H
+
+#include "autolog/collector.h"
+#include "core/event.h"
+#include "tracking/store.h"
+
+struct mlf__held_param;
+
+/* A name that was seen, with what is known of it: the node of a tsearch() tree. */
+struct mlf__seen {
+    char *key;
+    char *value; /* a param's; NULL for a metric */
+};
+
+/* One run of the session. */
+struct mlf__run_state {
+    struct mlf__run_state *next;
+    char id[MLF__ID_SIZE];
+    char parent[MLF__ID_SIZE];
+    char *name;       /* NULL: none given */
+    char *experiment; /* NULL: the session's */
+    int64_t start_ms;
+    bool in_store;   /* created, or found there */
+    bool is_session; /* the session's own run */
+    int status;      /* enum mlf__run_status, RUNNING until it ends */
+    bool ended_by_program;
+    int64_t end_ms;
+    bool ended_in_store;
+    struct mlf__held_param *held; /* automatic params that wait */
+    size_t n_held, cap_held;
+    size_t n_waiting;      /* of them not written yet; written ones go with the commit */
+    int64_t held_since_ns; /* monotonic; 0: none waits */
+    bool params_open; /* the command line's params were written: later ones are written at once */
+    bool params_committed; /* the same, as of the last commit */
+    void *params;  /* tsearch trees of struct mlf__seen: params written, and metric keys with */
+    void *metrics; /* the form that MLflow takes */
+    char model_id[MLF__ID_SIZE]; /* of the training in progress */
+    int64_t last_step;
+};
+
+/* A process that logged, as its PROCESS event described it. */
+struct mlf__process {
+    struct mlf__process *next;
+    int32_t pid;
+    bool is_command; /* described by the launcher */
+    bool trained;    /* had a training event */
+    char *exe;       /* path of the executable */
+    char **argv;
+    size_t argc;
+};
+
+/* A file that was read or written. */
+struct mlf__file {
+    struct mlf__file *next;
+    char *path;
+    int32_t pid;
+    bool read, written, saved, logged;
+};
+
+/* A LoggedModel of the session. */
+struct mlf__model_state {
+    struct mlf__model_state *next;
+    char id[MLF__ID_SIZE];
+    char run_id[MLF__ID_SIZE];
+    bool in_store;
+    bool saved; /* its file was seen */
+};
+
+struct mlf__apply {
+    struct mlf__config config;
+    char *uri; /* resolved */
+    struct mlf__store *store;
+    struct mlf__experiment experiment; /* the session's; id NULL until it is known */
+    int32_t launcher_pid;              /* 0: no launcher */
+    bool adapters;                     /* a library with an adapter is loaded: params wait for it */
+    struct mlf__run_state *runs;
+    struct mlf__process *processes;
+    struct mlf__file *files;
+    struct mlf__model_state *models;
+    char *aliases;               /* "c=C g=gamma": of the adapter, else of the program's preset */
+    struct mlf__metric *pending; /* metrics of the batch */
+    size_t n_pending, cap_pending;
+    int32_t exit_pid; /* whose exit status was recorded; 0: none */
+    int exit_status;  /* as waitpid() gives it */
+    char *refused;    /* the first thing that the store refused: its text */
+    size_t n_refused;
+};
+
+mlf_status mlf__apply_init(struct mlf__apply *apply, const struct mlf__config *config);
+void mlf__apply_free(struct mlf__apply *apply);
+
+/* Applies |n| events in one transaction. On failure nothing of it is in the store and it can be repeated.
+ * The store is opened when it is not open yet. */
+mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *events, size_t n);
+
+/* Are automatic params held back? Then what was applied must not be forgotten by its source. */
+bool mlf__apply_holds(const struct mlf__apply *apply);
+/* Writes held params that have waited long enough (2 s, while no adapter is expected), or all |at_once|. */
+mlf_status mlf__apply_held(struct mlf__apply *apply, bool at_once);
+
+/* The end of the session: held params, files, models that were never saved; every run that is
+ * still active ends as |status| at |end_ms|, with tag |end_tag| = |end_value| when it is not NULL. */
+mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms,
+                             const char *end_tag, const char *end_value);
+
+/* Closes the store (and checkpoints it); it is opened again when needed. */
+void mlf__apply_close_store(struct mlf__apply *apply);
+
+/* ---- between apply.c, params.c, files.c and models.c ---- */
+
+struct mlf__run_state *mlf__apply_run(struct mlf__apply *apply, const char *run_id);
+mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state *run);
+/* Remembers |key| in the tree; |*is_new| when it was not there. NULL when out of memory. */
+struct mlf__seen *mlf__seen_add(void **tree, const char *key, bool *is_new);
+void mlf__seen_free(void **tree);
+/* Does the status mean that the store does not want this event, and never will? Else it has trouble. */
+bool mlf__apply_is_refusal(mlf_status status);
+/* Notes a refusal, with the thread's error text; MLF_OK, so that the rest goes on. */
+mlf_status mlf__apply_refused(struct mlf__apply *apply);
+/* The process whose command line counts: the first that trained, else the command. May be NULL. */
+const struct mlf__process *mlf__apply_main_process(const struct mlf__apply *apply);
+
+mlf_status mlf__params_event(struct mlf__apply *apply, struct mlf__run_state *run,
+                             const struct mlf__event *event);
+mlf_status mlf__params_release(struct mlf__apply *apply, struct mlf__run_state *run);
+void mlf__params_free(struct mlf__run_state *run);
+/* The transaction is through (written params are dropped), or failed (they wait again). */
+void mlf__params_settle(struct mlf__run_state *run, bool committed);
+
+mlf_status mlf__files_event(struct mlf__apply *apply, const struct mlf__event *event);
+/* Logs the data sets that the training process has read so far. */
+mlf_status mlf__files_log_inputs(struct mlf__apply *apply, const char *context);
+/* Writes the list of all files, as artifact mlf/files.json. */
+mlf_status mlf__files_log_list(struct mlf__apply *apply);
+
+mlf_status mlf__models_ensure(struct mlf__apply *apply, struct mlf__run_state *run,
+                              const char *model_id, const char *name);
+mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *run,
+                             const struct mlf__event *event);
+mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply);
+
+/* How a run ends whose process was ended by |signal|: KILLED for those that a person or a scheduler sends
+ * (INT, TERM, HUP, QUIT, KILL), FAILED for the others. */
+int mlf__run_status_of_signal(int signal);
+/* The same for a wait status: exit status 0 is FINISHED, another one FAILED. */
+int mlf__run_status_of_wait(int wait_status);
+
+/* ---- identity.c ---- */
+
+/* The user's name for mlflow.user, owned by the caller. */
+char *mlf__identity_user(void);
+/* Commit of the git repository that |path| lies in, "" when in none. */
+void mlf__identity_git_commit(const char *path, char out[72]);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages, formats and store access shared by the commands. */
+#include "cli/cli.h"
+
+#include "autolog/collector.h"
+#include "core/env.h"
+#include "core/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+void mlf__cli_say(const char *format, ...)
+{
+    va_list args;
+
+    fputs("mlf: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+int mlf__cli_usage_hint(int code, const char *command)
+{
+    fprintf(stderr, "Try `%s --help`.\n", command);
+    return code;
+}
+
+int mlf__cli_usage(int code, const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "%s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return mlf__cli_usage_hint(code, command);
+}
+
+int mlf__cli_help(const char *text)
+{
+    fputs(text, stdout);
+    return mlf__cli_finish(MLF__EXIT_OK);
+}
+
+int mlf__cli_finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    if (errno != EPIPE)
+        mlf__cli_say("standard output cannot be written: %s", strerror(errno));
+    return MLF__EXIT_FAILED;
+}
+
+void mlf__cli_print_text(FILE *out, const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        /* C1 controls in UTF-8 are 0xc2 followed by 0x80 … 0x9f. */
+        bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        fputc(*at < 0x20 || *at == 0x7f || c1 ? '?' : *at, out);
+        at += c1;
+    }
+}
+
+void mlf__cli_format_duration(int64_t ms, char *out, size_t size)
+{
+    int64_t seconds = ms / 1000;
+
+    if (ms < 0)
+        ms = 0;
+    if (ms < 100)
+        snprintf(out, size, "%" PRId64 " ms", ms);
+    else if (ms < 60000)
+        snprintf(out, size, "%.1f s", (double)ms / 1000);
+    else if (seconds < 3600)
+        snprintf(out, size, "%" PRId64 " min %02" PRId64 " s", seconds / 60, seconds % 60);
+    else
+        snprintf(out, size, "%" PRId64 " h %02" PRId64 " min", seconds / 3600, seconds % 3600 / 60);
+}
+
+mlf_status mlf__cli_store_uri(const char *option, char **out)
+{
+    return mlf__uri_resolve(option != NULL ? option : mlf__env(MLF__ENV_MLFLOW_TRACKING_URI), NULL,
+                            out);
+}
+
+void mlf__cli_sync_message(const char *text, void *user)
+{
+    (void)user;
+    mlf__cli_say("%s", text);
+}
+
+mlf_status mlf__cli_open_store(const char *uri, struct mlf__store **out)
+{
+    struct mlf__sync_options options = {
+        .tracking_uri = uri, .wait = true, .message = mlf__cli_sync_message};
+    struct mlf__sync_result result;
+
+    *out = NULL;
+    /* What cannot be merged was said by the message; the store is shown as it is. */
+    (void)mlf__sync(&options, &result);
+    return mlf__store_open(uri, MLF__STORE_READ, out);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mlf run: a command, its run, and nothing of mlf that the command could notice.
+ *
+ * Wrong usage ends it before the command starts. After that nothing ends it but the command: what goes
+ * wrong with logging is said at the end. */
+#include "cli/cli.h"
+
+#include "autolog/cmdline.h"
+#include "autolog/collector.h"
+#include "autolog/recogniser.h"
+#include "cli/launch.h"
+#include "cli/outcome.h"
+#include "cli/program.h"
+#include "cli/relay.h"
+#include "cli/run_options.h"
+#include "cli/run_summary.h"
+#include "core/buf.h"
+#include "core/env.h"
+#include "core/mem.h"
+#include "core/ring.h"
+#include "core/spawn.h"
+#include "core/spool.h"
+#include "tracking/names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    RING_NEED = 6 << 20,   /* the ring's file, rounded up */
+    FINISH_WAIT_MS = 5000, /* for a store that cannot be written; the rest is for `mlf sync` */
+    PROCESS_TEXT_MAX = 64 * 1024
+};
+
+struct session {
+    struct mlf__run_options options;
+    struct mlf__config config;
+    struct mlf__program program;
+    struct mlf__recogniser *recogniser;
+    struct mlf__ring *ring;
+    struct mlf__collector *collector;
+    struct mlf__signals signals;
+    sigset_t watched;
+    char hooks[MLF__PATH_SIZE]; /* "" = none */
+};
+
+/* ---- events of our own ---- */
+
+static void put(struct session *session, uint16_t kind, const char *key, const char *text,
+                size_t text_len)
+{
+    struct mlf__event event = {.kind = kind,
+                               .key = key,
+                               .run = session->config.run_id,
+                               .model = "",
+                               .text = text,
+                               .text_len = text_len};
+
+    if (kind == MLF__EV_RUN_START)
+        event.ts_ns = session->config.start_ns;
+    if (kind == MLF__EV_PROCESS)
+        event.step = getpid();
+    if (mlf__ring_put_event(session->ring, &event, MLF__RING_WAIT_CALL) != MLF_OK)
+        mlf__ring_count_drop(session->ring);
+}
+
+static void put_tag(struct session *session, const char *key, const char *value)
+{
+    put(session, MLF__EV_TAG, key, value, strlen(value));
+}
+
+static void put_number_tag(struct session *session, const char *key, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    put_tag(session, key, text);
+}
+
+static void put_process(struct session *session)
+{
+    struct mlf__buf argv = {0};
+
+    for (size_t i = 0; i < session->options.n_command; i++) {
+        const char *word = session->options.command[i];
+        size_t len = strlen(word);
+        /* What is left out of a huge command line are its last words. */
+        if (argv.len + len + 1 > PROCESS_TEXT_MAX)
+            break;
+        if (i > 0)
+            mlf__buf_add(&argv, "", 1);
+        mlf__buf_add(&argv, word, len);
+    }
+    if (!argv.failed && argv.len > 0)
+        put(session, MLF__EV_PROCESS, session->program.path, argv.data, argv.len);
+    mlf__buf_free(&argv);
+}
+
+static void put_command_tag(struct session *session)
+{
+    char *text = mlf__cmdline_text(session->options.n_command,
+                                   (const char *const *)session->options.command);
+    char *clean = text != NULL ? mlf__clean_value(text, strlen(text), MLF__TAG_VALUE_MAX) : NULL;
+
+    if (clean != NULL)
+        put_tag(session, "mlf.command", clean);
+    mlf__free(clean);
+    mlf__free(text);
+}
+
+/* What is known before the command starts. */
+static void put_start(struct session *session)
+{
+    const struct mlf__run_options *options = &session->options;
+    const char *name = options->run_name != NULL ? options->run_name : "";
+    char host[256] = "";
+
+    put(session, MLF__EV_RUN_START, "", name, strlen(name));
+    put_process(session);
+    put_command_tag(session);
+    put_tag(session, "mlf.version", MLF__VERSION);
+    if (gethostname(host, sizeof(host) - 1) == 0)
+        put_tag(session, "mlf.hostname", host);
+    put_tag(session, "mlf.cwd", session->config.cwd);
+    for (size_t i = 0; i < options->n_tags; i++)
+        put_tag(session, options->tags[i].key, options->tags[i].value);
+    for (size_t i = 0; i < options->n_params; i++)
+        put(session, MLF__EV_PARAM, options->params[i].key, options->params[i].value,
+            strlen(options->params[i].value));
+}
+
+/* How the command ended. */
+static void put_end(struct session *session, int wait_status, int64_t oom_before)
+{
+    int64_t oom = mlf__outcome_oom_kills();
+    char buffer[16];
+
+    if (WIFEXITED(wait_status))
+        put_number_tag(session, "mlf.exit_code", WEXITSTATUS(wait_status));
+    else
+        put_tag(session, "mlf.signal", mlf__outcome_signal_name(WTERMSIG(wait_status), buffer));
+    if (oom_before >= 0 && oom > oom_before)
+        put_number_tag(session, "mlf.oom", oom - oom_before);
+}
+
+static void put_metric(const struct mlf__hit *hit, void *user)
+{
+    struct session *session = user;
+    struct mlf__event event = {.kind = MLF__EV_METRIC,
+                               .flags = MLF__SRC_RECOGNISER,
+                               .step = hit->step,
+                               .value = hit->value,
+                               .key = hit->key,
+                               .run = session->config.run_id,
+                               .model = "",
+                               .text = ""};
+
+    if (hit->library != NULL && mlf__ring_has_adapter(session->ring, hit->library))
+        return;
+    if (hit->step == INT64_MIN)
+        event.step = mlf__ring_next_step(
+            session->ring, mlf__ring_intern(session->ring, hit->key, strlen(hit->key)));
+    if (mlf__ring_put_event(session->ring, &event, MLF__RING_WAIT_CALL) != MLF_OK)
+        mlf__ring_count_drop(session->ring);
+}
+
+/* ---- before the command starts ---- */
+
+static mlf_status make_recogniser(struct session *session)
+{
+    char **argv = NULL;
+    size_t argc = 0;
+    mlf_status status = mlf__cmdline_strip(
+        session->options.n_command, (const char *const *)session->options.command, &argv, &argc);
+
+    if (status != MLF_OK)
+        return status;
+    struct mlf__recogniser_options options = {.rules = session->options.rules,
+                                              .n_rules = session->options.n_rules,
+                                              .mode = session->options.parse,
+                                              .argv = (const char *const *)argv,
+                                              .argc = argc};
+    status = mlf__recogniser_create(&options, put_metric, session, &session->recogniser);
+    mlf__argv_free(argv);
+    return status;
+}
+
+static mlf_status find_hooks(struct session *session)
+{
+    if (!session->options.hooks || mlf__program_why_not(session->program.kind) != NULL)
+        return MLF_OK;
+    if (!mlf__locate_hooks(session->hooks, sizeof(session->hooks))) {
+        session->hooks[0] = '\0';
+        return mlf__fail(MLF_ERR_NOT_FOUND,
+                         "libmlf_hooks.so is not where mlf was installed: install mlf again, or "
+                         "use --no-hooks to run without it");
+    }
+    if (strpbrk(session->hooks, " :") != NULL)
+        return mlf__fail(MLF_ERR_UNSUPPORTED,
+                         "'%s' cannot be preloaded, since its path contains a blank or a colon: "
+                         "move mlf, or use --no-hooks to run without it",
+                         session->hooks);
+    return MLF_OK;
+}
+
+/* Everything that is checked while nothing has happened. 0, or the exit code. */
+static int prepare(struct session *session)
+{
+    if (mlf__run_options_config(&session->options, &session->config) != MLF_OK ||
+        make_recogniser(session) != MLF_OK)
+        return mlf__cli_usage(MLF__EXIT_RUN_USAGE, "mlf run", "%s", mlf__errmsg());
+    int code = mlf__program_find(session->options.command[0], &session->program);
+    if (code != 0) {
+        mlf__cli_say("%s", mlf__errmsg());
+        return code;
+    }
+    if (find_hooks(session) != MLF_OK) {
+        mlf__cli_say("%s", mlf__errmsg());
+        return MLF__EXIT_RUN_USAGE;
+    }
+    return 0;
+}
+
+static mlf_status make_ring(struct session *session)
+{
+    char folder[MLF__PATH_SIZE], stem[MLF__PATH_SIZE], path[MLF__PATH_SIZE + 8];
+    mlf_status status = mlf__spool_ring_dir(RING_NEED, folder);
+
+    /* First a full ring where rings belong, then a small one, then one on disk. */
+    for (int attempt = 0; attempt < 3 && (status == MLF_OK || attempt == 2); attempt++) {
+        if (attempt == 2)
+            status = mlf__spool_disk_dir(folder);
+        if (status != MLF_OK)
+            break;
+        mlf__spool_stem(folder, session->config.run_id, stem);
+        snprintf(path, sizeof(path), "%s.ring", stem);
+        status = mlf__ring_create(path, &session->config, attempt > 0, true, &session->ring);
+        if (status == MLF_OK)
+            break;
+        if (attempt == 0 && status == MLF_ERR_FULL)
+            status = MLF_OK;
+    }
+    if (session->ring != NULL)
+        mlf__ring_set_collector(session->ring);
+    return session->ring != NULL ? MLF_OK : status;
+}
+
+static void drop_ring(struct session *session)
+{
+    unlink(mlf__ring_path(session->ring));
+    mlf__ring_detach(session->ring);
+    session->ring = NULL;
+}
+
+/* Starts the command. 0, or the exit code when it could not be started: then there is no run. */
+static int start_command(struct session *session, struct mlf__launched *launched)
+{
+    bool capture = session->options.capture && mlf__recogniser_wants_output(session->recogniser);
+    struct mlf__launch launch = {.program = &session->program,
+                                 .argv = session->options.command,
+                                 .ring = mlf__ring_path(session->ring),
+                                 .hooks = session->hooks[0] != '\0' ? session->hooks : NULL,
+                                 .capture = capture,
+                                 .signals = &session->signals};
+    int exec_error;
+
+    if (mlf__launch(&launch, launched, &exec_error) != MLF_OK) {
+        mlf__cli_say("%s: %s", session->options.command[0], mlf__errmsg());
+        drop_ring(session);
+        return MLF__EXIT_NOT_EXECUTABLE;
+    }
+    if (exec_error != 0) {
+        waitpid(launched->pid, NULL, 0);
+        mlf__cli_say("%s: cannot be executed: %s", session->options.command[0],
+                     strerror(exec_error));
+        drop_ring(session);
+        return exec_error == ENOENT ? MLF__EXIT_NOT_FOUND : MLF__EXIT_NOT_EXECUTABLE;
+    }
+    return 0;
+}
+
+/* ---- after the command has ended ---- */
+
+/* Without a collector the ring itself is what is left: its end is written into it for `mlf sync`. */
+static void leave_ring(struct session *session, int status, int64_t end_ns,
+                       struct mlf__summary *summary)
+{
+    struct mlf__event event = {.kind = MLF__EV_RUN_END,
+                               .ts_ns = end_ns,
+                               .step = status,
+                               .key = "",
+                               .run = session->config.run_id,
+                               .model = "",
+                               .text = ""};
+
+    mlf__ring_put_event(session->ring, &event, MLF__RING_WAIT_CALL);
+    mlf__copy_text(summary->run_id, sizeof(summary->run_id), session->config.run_id);
+    summary->status = status;
+    summary->store = mlf__uri_display(session->config.tracking_uri);
+    summary->error_journal = mlf__strdup(mlf__ring_path(session->ring));
+}
+
+static void finish(struct session *session, const struct mlf__relay_result *result,
+                   struct mlf__summary *summary)
+{
+    int status = mlf__outcome_status(result->wait_status);
+
+    if (session->collector == NULL) {
+        leave_ring(session, status, result->end_ns, summary);
+    } else if (mlf__collector_finish(session->collector, status, result->end_ns, FINISH_WAIT_MS,
+                                     summary) != MLF_OK &&
+               summary->error == NULL) {
+        summary->error = mlf__strdup(mlf__errmsg());
+    }
+    mlf__ring_detach(session->ring);
+    session->ring = NULL;
+}
+
+/* Collects, relays and waits; then says what came of it. Returns the command's wait status. */
+static int supervise(struct session *session, const struct mlf__launched *launched,
+                     int64_t oom_before)
+{
+    struct mlf__relay_options relay = {.launched = *launched,
+                                       .recogniser = session->recogniser,
+                                       .watched = &session->watched,
+                                       .detach = true};
+    struct mlf__relay_result result;
+    struct mlf__summary summary = {0};
+
+    if (mlf__collector_start(session->ring, &session->collector) != MLF_OK) {
+        session->collector = NULL;
+        summary.error = mlf__strdup(mlf__errmsg());
+    }
+    mlf__relay(&relay, &result);
+    mlf__recogniser_end(session->recogniser);
+    put_end(session, result.wait_status, oom_before);
+    finish(session, &result, &summary);
+
+    struct mlf__run_report report = {
+        .options = &session->options,
+        .summary = &summary,
+        .wait_status = result.wait_status,
+        .duration_ms = result.end_ns / 1000000 - session->config.start_ns / 1000000,
+        .output_error = result.output_error,
+        .exhausted_rule = mlf__recogniser_exhausted(session->recogniser),
+        .not_hooked = session->options.hooks ? mlf__program_why_not(session->program.kind) : NULL};
+    mlf__run_report_print(&report);
+    mlf__summary_free(&summary);
+    return result.wait_status;
+}
+
+static int run_session(struct session *session, int *wait_status)
+{
+    struct mlf__launched launched;
+    int code = prepare(session);
+
+    if (code != 0)
+        return code;
+    if (make_ring(session) != MLF_OK) {
+        if (!session->options.quiet)
+            mlf__cli_say("this run is not recorded: %s", mlf__errmsg());
+        return mlf__launch_plain(&session->program, session->options.command);
+    }
+    int64_t oom_before = mlf__outcome_oom_kills();
+    mlf__signals_take(&session->signals, &session->watched);
+    put_start(session);
+    code = start_command(session, &launched);
+    if (code == 0)
+        *wait_status = supervise(session, &launched, oom_before);
+    return code;
+}
+
+/* MLF_OFF=1: mlf is not there. */
+static int run_without_mlf(const struct mlf__run_options *options)
+{
+    struct mlf__program program;
+    int code = mlf__program_find(options->command[0], &program);
+
+    if (code != 0) {
+        mlf__cli_say("%s", mlf__errmsg());
+        return code;
+    }
+    return mlf__launch_plain(&program, options->command);
+}
+
+int mlf__cmd_run(int argc, char **argv)
+{
+    struct session session = {0};
+    int wait_status = -1;
+    bool done;
+    int code = mlf__run_options_parse(argc, argv, &session.options, &done);
+
+    if (!done)
+        code = mlf__env_is_on(MLF__ENV_MLF_OFF) ? run_without_mlf(&session.options)
+                                                : run_session(&session, &wait_status);
+    mlf__recogniser_destroy(session.recogniser);
+    mlf__run_options_free(&session.options);
+    if (wait_status >= 0)
+        mlf__outcome_exit(wait_status);
+    return code;
+}

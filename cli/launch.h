@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting the command as if mlf were not there: same directory, streams, signals and environment,
+ * except for what carries the session and, when its output is read, the two pipes. */
+#ifndef MLF_CLI_LAUNCH_H
+#define MLF_CLI_LAUNCH_H
+
+#include "cli/program.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The signal state that mlf was started with. */
+struct mlf__signals {
+    sigset_t mask;
+    struct sigaction child, pipe, file_size, interrupt, quit;
+};
+/* Saves the state, blocks what the launcher reads from a signalfd (|watched|), ignores SIGPIPE and
+ * SIGXFSZ, and lets SIGCHLD be sent. */
+void mlf__signals_take(struct mlf__signals *saved, sigset_t *watched);
+/* Puts it back, as before an exec. */
+void mlf__signals_restore(const struct mlf__signals *saved);
+
+struct mlf__launch {
+    const struct mlf__program *program;
+    char *const *argv;
+    const char *ring;  /* MLF_SESSION for the command; NULL: none */
+    const char *hooks; /* library to preload; NULL: none */
+    bool capture;      /* read stdout and stderr through pipes */
+    const struct mlf__signals *signals;
+};
+struct mlf__launched {
+    pid_t pid;
+    int out,
+        err; /* read ends of the pipes, -1 = none; |err| is -1 when both streams are one file */
+};
+
+/* Starts the command; |*exec_error| is the errno when it could not be executed. MLF_ERR_IO when no
+ * process or pipe could be made. */
+mlf_status mlf__launch(const struct mlf__launch *launch, struct mlf__launched *out,
+                       int *exec_error);
+
+/* Becomes the command, without any of mlf: returns the exit code only when that fails. */
+int mlf__launch_plain(const struct mlf__program *program, char *const *argv);
+
+#endif

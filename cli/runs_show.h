@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Printing runs: as a table, one in full, or as MLflow's REST messages. */
+#ifndef MLF_CLI_RUNS_SHOW_H
+#define MLF_CLI_RUNS_SHOW_H
+
+#include "tracking/store.h"
+
+#include <stddef.h>
+
+/* One line per run on stdout, under a line of titles. */
+void mlf__runs_print_table(const struct mlf__run_list *list);
+/* A JSON array of REST `Run` messages. MLF_ERR_NOMEM when one could not be made. */
+mlf_status mlf__runs_print_json(const struct mlf__run_list *list);
+
+/* Everything about one run; its models are read from |store|. */
+void mlf__runs_print_full(struct mlf__store *store, const struct mlf__run_record *run);
+
+#endif

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds mlf with gcc, with clang and with the sanitizers, runs every test, and ends with one line:
+# "N passed, N failed, N skipped", counted in single checks. Usage: scripts/test.sh [--full]
+# What is missing is installed first (Debian, as root); a second start needs no network.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. scripts/packages.sh
+
+MLFLOW_VERSION=3.17.2
+TEST_PACKAGES=("${BUILD_PACKAGES[@]}" binutils clang clang-format clang-tidy g++
+    liblinear-tools libclang-rt-14-dev libsvm-dev libsvm-tools man-db musl-tools python3
+    python3-venv sqlite3 strace util-linux)
+TEST_TOOLS=(gcc g++ clang clang-format clang-tidy meson ninja pkg-config nm objdump
+    svm-train liblinear-train musl-gcc python3 sqlite3 strace man setarch)
+
+case "${1-}" in
+"") ;;
+--full) export MLF_TEST_FULL=1 ;;
+*)
+    printf 'usage: %s [--full]\n' "$0" >&2
+    exit 2
+    ;;
+esac
+
+failures=()
+logs=()
+
+fail() {
+    printf 'test.sh: %s\n' "$1" >&2
+    failures+=(--failed "$1")
+}
+
+# The MLflow that interop tests read back with. pip is called only when it is not there.
+prepare_python() {
+    local python="$PWD/.venv/bin/python"
+    local check="import importlib.metadata as m; raise SystemExit(m.version('mlflow') != '$MLFLOW_VERSION')"
+    if ! "$python" -c "$check" 2>/dev/null; then
+        printf 'Installing into .venv: mlflow==%s\n' "$MLFLOW_VERSION"
+        rm -rf .venv
+        python3 -m venv .venv && "$python" -m pip install -q --disable-pip-version-check \
+            "mlflow==$MLFLOW_VERSION" || fail "MLflow $MLFLOW_VERSION could not be installed"
+    fi
+    export MLF_TEST_PYTHON="$python"
+}
+
+# build NAME [MESON OPTION]...: configures (once) and compiles build-test/NAME.
+build() {
+    local folder="build-test/$1"
+    printf '\n== %s: build\n' "$1"
+    if [ ! -f "$folder/build.ninja" ]; then
+        meson setup "$folder" --werror "${@:2}" >"$folder.log" 2>&1 || {
+            cat "$folder.log"
+            fail "$1: meson setup"
+            return 1
+        }
+    fi
+    ninja -C "$folder" >"$folder.log" 2>&1 || {
+        tail -n 100 "$folder.log"
+        fail "$1: compile"
+        return 1
+    }
+}
+
+# run NAME [ARGUMENT OF meson test]...: runs tests of build-test/NAME and keeps the log for the count.
+run() {
+    local log="build-test/$1/meson-logs/testlog.json"
+    printf '\n== %s: test\n' "$1"
+    rm -f "$log"
+    meson test -C "build-test/$1" --no-rebuild --print-errorlogs "${@:2}" </dev/null
+    if [ -s "$log" ]; then
+        logs+=("$1=$log")
+    else
+        fail "$1: no test ran"
+    fi
+}
+
+mkdir -p build-test
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+    install_packages "${TEST_PACKAGES[@]}"
+fi
+for tool in "${TEST_TOOLS[@]}"; do
+    command -v "$tool" >/dev/null || fail "$tool is needed and not installed"
+done
+prepare_python
+# Which program a test starts must not hang on what the caller has set.
+unset "${!MLFLOW_@}" MLF_OFF MLF_LOG MLF_SPOOL MLF_OFFLINE MLF_SESSION LD_PRELOAD
+
+CC=gcc build gcc && run gcc
+CC=clang build clang
+CC=gcc build asan -Db_sanitize=address,undefined &&
+    run asan --suite unit --suite fault --suite fuzz --timeout-multiplier 4
+# Thread sanitizer needs the memory layout that address space randomisation may take from it.
+CC=gcc build tsan -Db_sanitize=thread &&
+    run tsan --suite unit --timeout-multiplier 10 --wrapper 'setarch -R'
+
+printf '\n'
+exec python3 scripts/tally.py "${failures[@]}" "${logs[@]}"

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What `meson install` puts down is whole: the command records from there, a program builds by pkg-config.
+Usage: installed.py SOURCE_ROOT BUILD_ROOT C_COMPILER..."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tap
+
+EXAMPLE = os.path.join("examples", "unmodified_binary")
+
+
+def run(command, folder, **variables):
+    return subprocess.run(command, cwd=folder, text=True, capture_output=True,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **variables})
+
+
+def find(folder, name):
+    """Path of the one file of this name under |folder|, "" when there is none."""
+    for here, _, names in os.walk(folder):
+        if name in names:
+            return os.path.join(here, name)
+    return ""
+
+
+def recorded(mlf, folder, variables):
+    """Params and models of the latest run in |folder|."""
+    done = run([mlf, "runs", "show", "--json"], folder, **variables)
+    if done.returncode != 0:
+        return {}, [], done.stderr
+    message = json.loads(done.stdout)
+    params = {item["key"]: item["value"] for item in message.get("data", {}).get("params", [])}
+    models = message.get("outputs", {}).get("model_outputs", [])
+    return params, models, done.stdout
+
+
+def check_recording(results, name, mlf, command, folder, variables):
+    done = run(command, folder, **variables)
+    params, models, text = recorded(mlf, folder, variables)
+    results.check(done.returncode == 0 and params.get("C") == "5" and len(models) == 1, name,
+                  done.stdout, done.stderr, text)
+
+
+def check_program(results, root, base, folder, mlf, variables, compiler):
+    pc_file = find(base, "mlf.pc")
+    variables = {**variables, "PKG_CONFIG_PATH": os.path.dirname(pc_file),
+                 "PKG_CONFIG_SYSROOT_DIR": base}
+    flags = run(["pkg-config", "--cflags", "--libs", "mlf"], folder, **variables)
+    results.check(flags.returncode == 0 and "-lmlf" in flags.stdout.split(),
+                  "pkg-config knows mlf", flags.stdout, flags.stderr)
+    program = os.path.join(folder, "train")
+    # libmlf needs libmlf_core, which lies beside it and not yet where the linker looks.
+    done = run([*compiler, "-D_GNU_SOURCE", os.path.join(root, EXAMPLE, "train.c"), "-o", program,
+                *flags.stdout.split(), "-Wl,-rpath-link," + variables["LD_LIBRARY_PATH"], "-lsvm"],
+               folder, **variables)
+    name = "a program that is built against the installed library records"
+    if "libsvm/svm.h" in done.stderr or "-lsvm" in done.stderr:
+        results.skip(name, "LIBSVM's development files are not installed")
+    elif results.check(done.returncode == 0, "the ten-line program builds by pkg-config", done.stderr):
+        check_recording(results, name, mlf, [program, "iris.scale", "train.model"], folder, variables)
+
+
+def main():
+    root, build, *compiler = sys.argv[1:]
+    results = tap.Tap()
+    with tempfile.TemporaryDirectory() as base:
+        done = run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", base], base)
+        if not results.check(done.returncode == 0, "meson install works", done.stdout, done.stderr):
+            return results.done()
+        mlf, library = find(base, "mlf"), find(base, "libmlf.so")
+        folder = os.path.join(base, "work")
+        os.makedirs(os.path.join(folder, "spool"), 0o700)
+        shutil.copy(os.path.join(root, EXAMPLE, "iris.scale"), folder)
+        variables = {"LD_LIBRARY_PATH": os.path.dirname(library), "HOME": folder,
+                     "MLF_SPOOL": os.path.join(folder, "spool")}
+        results.check(bool(find(base, "mlf-run.1")), "manual pages are installed")
+        name = "the installed command records"
+        if shutil.which("svm-train") is None:
+            results.skip(name, "svm-train is not installed")
+        else:
+            check_recording(results, name, mlf, [mlf, "run", "--", "svm-train", "-q", "-c", "5",
+                                                 "iris.scale", "m"], folder, variables)
+        if shutil.which("pkg-config") is None:
+            results.skip("a program is built by pkg-config", "pkg-config is not installed")
+        else:
+            check_program(results, root, base, folder, mlf, variables, compiler)
+    return results.done()
+
+
+sys.exit(main())

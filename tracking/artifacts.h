@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Artifacts: files beside a run or model, in the store's artifact location (local folders). */
+#ifndef MLF_TRACKING_ARTIFACTS_H
+#define MLF_TRACKING_ARTIFACTS_H
+
+#include "core/fail.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copies the file or directory |path| into folder |folder| ("" = the root; no "..", not absolute)
+ * of the artifact URI |root| (a path or file: URI). By reflink, else by copy, never by link; to a
+ * temporary name first. A file that changes while it is copied is copied again, at most three times.
+ * MLF_ERR_NOT_FOUND when |path| is gone; MLF_ERR_UNSUPPORTED for a location that is not local. */
+mlf_status mlf__artifact_copy(const char *root, const char *path, const char *folder);
+
+/* Writes |len| bytes as file |name| (may hold folders) under |root|, through a temporary name. */
+mlf_status mlf__artifact_write(const char *root, const char *name, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stores of runs: one table of functions per kind, shaped so that a REST server can implement it.
+ *
+ * A store is used by one thread at a time. All times are milliseconds since the epoch. Ids of runs
+ * and models are made by the client and given to the store. Every write is idempotent: repeating it
+ * leaves the store as it is. Records returned by a store own their strings and are freed by the
+ * function named beside their type. Wording of refusals follows MLflow. */
+#ifndef MLF_TRACKING_STORE_H
+#define MLF_TRACKING_STORE_H
+
+#include "core/fail.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the order of MLflow's RunStatus. */
+enum mlf__run_status {
+    MLF__RUN_RUNNING = 1,
+    MLF__RUN_SCHEDULED = 2,
+    MLF__RUN_FINISHED = 3,
+    MLF__RUN_FAILED = 4,
+    MLF__RUN_KILLED = 5
+};
+const char *mlf__run_status_name(int status); /* "RUNNING" …; NULL for a number that is none */
+int mlf__run_status_parse(const char *name);  /* 0 for a name that is none */
+
+/* As in logged_models.status. */
+enum mlf__model_status {
+    MLF__MODEL_PENDING = 1,
+    MLF__MODEL_READY = 2,
+    MLF__MODEL_UPLOAD_FAILED = 3
+};
+
+struct mlf__experiment {
+    char *id;
+    char *name;
+    char *artifact_location;
+    bool deleted;
+};
+void mlf__experiment_free(struct mlf__experiment *experiment); /* frees the members; NULL is fine */
+
+struct mlf__key_value {
+    const char *key;
+    const char *value;
+};
+
+/* A new run, as the client knows it. */
+struct mlf__run_create {
+    const char *run_id;        /* 32 hex digits, made by the client */
+    const char *experiment_id; /* must exist and be active */
+    const char *name;          /* NULL: a random one */
+    const char *user;
+    int64_t start_time_ms;
+    const struct mlf__key_value *tags; /* mlflow.runName is added by the store */
+    size_t n_tags;
+};
+
+struct mlf__metric {
+    const char *run_id;
+    const char *key;
+    double value; /* NaN and infinities are stored as MLflow stores them */
+    int64_t timestamp_ms;
+    int64_t step;
+    const char *model_id;       /* NULL: none. The LoggedModel must exist. */
+    const char *dataset_name;   /* NULL: none */
+    const char *dataset_digest; /* NULL: none */
+};
+
+struct mlf__dataset_input {
+    const char *name;
+    const char *digest;      /* at most 36 characters */
+    const char *source_type; /* "local" … */
+    const char *source;      /* JSON text */
+    const char *schema;      /* JSON text or NULL */
+    const char *profile;     /* JSON text or NULL */
+    const char *context;     /* value of input tag mlflow.data.context, or NULL */
+};
+
+struct mlf__model_create {
+    const char *model_id; /* "m-" + 32 hex digits, made by the client */
+    const char *experiment_id;
+    const char *name;
+    const char *run_id;     /* NULL: a model without a run */
+    const char *model_type; /* NULL: none */
+    int64_t creation_time_ms;
+    const struct mlf__key_value *params;
+    size_t n_params;
+    const struct mlf__key_value *tags;
+    size_t n_tags;
+};
+
+/* What a run holds, as read back. Arrays are sorted by key; params, tags: n pairs. */
+struct mlf__param_row {
+    char *key;
+    char *value;
+};
+struct mlf__metric_row {
+    char *key;
+    double value; /* NaN where is_nan is set */
+    int64_t timestamp_ms;
+    int64_t step;
+    char *model_id; /* of a model's metrics only; else NULL */
+};
+struct mlf__input_row {
+    char *name, *digest, *source_type, *source, *schema, *profile; /* schema, profile may be NULL */
+    struct mlf__param_row *tags;
+    size_t n_tags;
+};
+struct mlf__run_record {
+    char *run_id, *experiment_id, *name, *user, *artifact_uri;
+    int status; /* enum mlf__run_status */
+    bool deleted;
+    int64_t start_time_ms;
+    int64_t end_time_ms; /* -1: none yet */
+    struct mlf__param_row *params;
+    size_t n_params;
+    struct mlf__metric_row *metrics; /* latest values */
+    size_t n_metrics;
+    struct mlf__param_row *tags;
+    size_t n_tags;
+    struct mlf__input_row *inputs;
+    size_t n_inputs;
+    char **model_outputs; /* model ids, by the models' creation time */
+    int64_t *model_output_steps;
+    size_t n_model_outputs;
+};
+void mlf__run_record_free(struct mlf__run_record *run); /* frees the members; NULL is fine */
+
+struct mlf__run_list {
+    struct mlf__run_record *runs; /* without inputs and outputs */
+    size_t n_runs;
+};
+void mlf__run_list_free(struct mlf__run_list *list);
+
+struct mlf__model_record {
+    char *model_id, *experiment_id, *name, *artifact_location, *run_id, *model_type;
+    int status; /* enum mlf__model_status */
+    int64_t creation_time_ms, last_updated_ms;
+    struct mlf__param_row *params;
+    size_t n_params;
+    struct mlf__metric_row *metrics; /* all points */
+    size_t n_metrics;
+    struct mlf__param_row *tags;
+    size_t n_tags;
+};
+void mlf__model_record_free(struct mlf__model_record *model);
+
+/* One page of a metric's history, in the order timestamp, step, value. */
+struct mlf__metric_page {
+    struct mlf__metric_row *rows;
+    size_t n_rows;
+};
+void mlf__metric_page_free(struct mlf__metric_page *page);
+
+enum mlf__open_mode {
+    MLF__STORE_READ, /* an older schema may be read; nothing is created */
+    MLF__STORE_WRITE /* created when absent */
+};
+
+struct mlf__store;
+
+struct mlf_store_ops {
+    const char *name;           /* for messages */
+    const char *const *schemes; /* URI schemes it serves, NULL-terminated */
+    size_t state_size;          /* the front end allocates and frees that much for a store */
+
+    /* |uri| is absolute (mlf__uri_resolve). MLF_ERR_NOT_FOUND in read mode when there is none;
+     * MLF_ERR_SCHEMA for a schema that cannot be used so. */
+    mlf_status (*open)(struct mlf__store *store, const char *uri, enum mlf__open_mode mode);
+    void (*close)(struct mlf__store *store);
+
+    /* Optional: what lies between them is written at once or not at all. An operation that is refused
+     * in between writes nothing and leaves the rest as it is; when one fails otherwise (full disk),
+     * commit fails. */
+    mlf_status (*begin)(struct mlf__store *store);
+    mlf_status (*commit)(struct mlf__store *store);
+    void (*rollback)(struct mlf__store *store);
+
+    /* Creates the experiment when absent; MLF_ERR_STATE when one of that name is deleted. */
+    mlf_status (*experiment_ensure)(struct mlf__store *store, const char *name,
+                                    struct mlf__experiment *out);
+    mlf_status (*experiment_by_name)(struct mlf__store *store, const char *name,
+                                     struct mlf__experiment *out);
+    mlf_status (*experiment_get)(struct mlf__store *store, const char *id,
+                                 struct mlf__experiment *out);
+
+    mlf_status (*run_create)(struct mlf__store *store, const struct mlf__run_create *run);
+    /* |end_time_ms| < 0 leaves the end time alone. */
+    mlf_status (*run_update)(struct mlf__store *store, const char *run_id, int status,
+                             int64_t end_time_ms);
+    mlf_status (*run_get)(struct mlf__store *store, const char *run_id,
+                          struct mlf__run_record *out);
+    /* The active run whose id begins with |prefix| ("" = the latest by start time).
+     * MLF_ERR_NOT_FOUND, or MLF_ERR_INVAL with the candidates when several match. */
+    mlf_status (*run_find)(struct mlf__store *store, const char *prefix, char **run_id);
+    /* Active runs, latest start first; |experiment_id| NULL = of every experiment. */
+    mlf_status (*run_list)(struct mlf__store *store, const char *experiment_id, size_t max_results,
+                           struct mlf__run_list *out);
+
+    /* An equal value is a success; another one MLF_ERR_CONFLICT with MLflow's text, and the stored
+     * value stays and is given in |*stored| (owned by the caller) when |stored| is not NULL. */
+    mlf_status (*log_param)(struct mlf__store *store, const char *run_id, const char *key,
+                            const char *value, char **stored);
+    /* All of them or, when one is refused (bad key, unknown or deleted run, unknown model), none. */
+    mlf_status (*log_metrics)(struct mlf__store *store, const struct mlf__metric *metrics,
+                              size_t n);
+    mlf_status (*set_tag)(struct mlf__store *store, const char *run_id, const char *key,
+                          const char *value);
+    mlf_status (*log_input)(struct mlf__store *store, const char *run_id,
+                            const struct mlf__dataset_input *input);
+
+    mlf_status (*model_create)(struct mlf__store *store, const struct mlf__model_create *model);
+    /* Params of an existing model; keys that it has keep their value. */
+    mlf_status (*model_params)(struct mlf__store *store, const char *model_id,
+                               const struct mlf__key_value *params, size_t n);
+    mlf_status (*model_finalize)(struct mlf__store *store, const char *model_id, int status);
+    mlf_status (*model_output)(struct mlf__store *store, const char *run_id, const char *model_id,
+                               int64_t step);
+    mlf_status (*model_delete)(struct mlf__store *store, const char *model_id);
+    mlf_status (*model_get)(struct mlf__store *store, const char *model_id,
+                            struct mlf__model_record *out);
+
+    /* Points of one metric, oldest first by (timestamp, step, value), from |offset|. */
+    mlf_status (*metric_history)(struct mlf__store *store, const char *run_id, const char *key,
+                                 int64_t offset, size_t max_results, struct mlf__metric_page *out);
+};
+
+struct mlf__store {
+    const struct mlf_store_ops *ops;
+    void *state; /* of ops->state_size bytes */
+    char *uri;
+};
+
+/* Opens the store that |uri| names. |*out| is NULL on failure. MLF_ERR_INVAL names the schemes there
+ * are when the scheme is unknown. */
+mlf_status mlf__store_open(const char *uri, enum mlf__open_mode mode, struct mlf__store **out);
+void mlf__store_close(struct mlf__store *store); /* NULL is fine */
+
+/* |uri| (NULL or "": MLFlow's default, sqlite:///mlflow.db) with relative paths made absolute against
+ * |directory|, the current one when NULL. Checks the scheme. |*out| is owned by the caller. */
+mlf_status mlf__uri_resolve(const char *uri, const char *directory, char **out);
+
+/* |uri| for people and logs: credentials replaced by "***". Owned by the caller. */
+char *mlf__uri_display(const char *uri);
+
+#endif
