@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { HELD_WAIT_MS = 2000 };
 
@@ -574,14 +575,32 @@ static mlf_status end(struct mlf__apply *apply, mlf_status status)
     return MLF_OK;
 }
 
+/* A database that is written without a pause keeps others from ever getting their turn (MLflow's
+ * migration gives up after a while), so a long row of batches is interrupted now and then. */
+static void give_way(struct mlf__apply *apply)
+{
+    enum { ROW_NS = 100000000, IDLE_NS = 2000000, PAUSE_NS = 4000000 };
+    int64_t now = mlf__monotonic_ns();
+    if (now - apply->last_batch_ns > IDLE_NS)
+        apply->busy_since_ns = now;
+    if (now - apply->busy_since_ns > ROW_NS) {
+        struct timespec pause = {.tv_nsec = PAUSE_NS};
+        nanosleep(&pause, NULL);
+        apply->busy_since_ns = mlf__monotonic_ns();
+    }
+}
+
 mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *events, size_t n)
 {
+    give_way(apply);
     mlf_status status = begin(apply);
     if (status != MLF_OK)
         return status;
     for (size_t i = 0; i < n && status == MLF_OK; i++)
         status = apply_event(apply, &events[i]);
-    return end(apply, status);
+    status = end(apply, status);
+    apply->last_batch_ns = mlf__monotonic_ns();
+    return status;
 }
 
 bool mlf__apply_holds(const struct mlf__apply *apply)
@@ -609,41 +628,81 @@ mlf_status mlf__apply_held(struct mlf__apply *apply, bool at_once)
     return end(apply, status);
 }
 
-static mlf_status finish_run(struct mlf__apply *apply, struct mlf__run_state *run, int status,
-                             int64_t end_ms, const char *end_tag, const char *end_value)
+/* How the session ended, for runs that nobody has ended. */
+struct ending {
+    int status;
+    int64_t end_ms;
+    const char *tag; /* NULL: none */
+    char value[32];
+};
+
+static struct ending ending_of(const struct mlf__apply *apply, int status, int64_t end_ms)
 {
+    struct ending ending = {.status = status, .end_ms = end_ms};
+    int wait_status = apply->exit_status;
+    if (status != 0)
+        return ending;
+    if (apply->exit_pid == 0) {
+        ending.status = MLF__RUN_FAILED;
+        ending.tag = "mlf.end";
+        mlf__copy_text(ending.value, sizeof(ending.value), "unknown");
+        return ending;
+    }
+    ending.status = mlf__run_status_of_wait(wait_status);
+    if (WIFSIGNALED(wait_status)) {
+        const char *name = sigabbrev_np(WTERMSIG(wait_status));
+        ending.tag = "mlf.signal";
+        snprintf(ending.value, sizeof(ending.value), "SIG%s", name != NULL ? name : "?");
+    } else {
+        ending.tag = "mlf.exit_code";
+        snprintf(ending.value, sizeof(ending.value), "%d", WEXITSTATUS(wait_status));
+    }
+    return ending;
+}
+
+/* Is the run over in the store, ended by an earlier collector of this session? */
+static mlf_status is_over(struct mlf__apply *apply, const struct mlf__run_state *run, bool *over)
+{
+    struct mlf__run_record record = {0};
+    mlf_status status = apply->store->ops->run_get(apply->store, run->id, &record);
+    *over = record.status != MLF__RUN_RUNNING;
+    mlf__run_record_free(&record);
+    return status;
+}
+
+static mlf_status finish_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                             const struct ending *ending)
+{
+    bool over = false;
     mlf_status result = mlf__apply_ensure_run(apply, run);
     if (result == MLF_OK)
         result = mlf__params_release(apply, run);
-    if (result != MLF_OK || run->status != MLF__RUN_RUNNING)
+    if (result == MLF_OK && run->status == MLF__RUN_RUNNING)
+        result = is_over(apply, run, &over);
+    if (result != MLF_OK || over || run->status != MLF__RUN_RUNNING)
         return result;
-    struct mlf__run_record record = {0};
-    result = apply->store->ops->run_get(apply->store, run->id, &record);
-    bool over =
-        record.status != MLF__RUN_RUNNING; /* ended by an earlier collector of this session */
-    mlf__run_record_free(&record);
-    if (result != MLF_OK || over)
+    if (ending->tag != NULL)
+        result = apply->store->ops->set_tag(apply->store, run->id, ending->tag, ending->value);
+    if (result != MLF_OK)
         return result;
-    run->status = status;
-    run->end_ms = end_ms;
-    if (end_tag != NULL)
-        result = apply->store->ops->set_tag(apply->store, run->id, end_tag, end_value);
-    result = result == MLF_OK ? write_end(apply, run) : result;
+    run->status = ending->status;
+    run->end_ms = ending->end_ms;
+    result = write_end(apply, run);
     if (result != MLF_OK)
         run->status = MLF__RUN_RUNNING;
     return result;
 }
 
-mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms,
-                             const char *end_tag, const char *end_value)
+mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms)
 {
     mlf_status result = begin(apply);
     if (result != MLF_OK)
         return result;
     if (mlf__apply_run(apply, "") == NULL)
         result = MLF_ERR_NOMEM;
+    const struct ending ending = ending_of(apply, status, end_ms);
     for (struct mlf__run_state *run = apply->runs; run != NULL && result == MLF_OK; run = run->next)
-        result = finish_run(apply, run, status, end_ms, end_tag, end_value);
+        result = finish_run(apply, run, &ending);
     if (result == MLF_OK)
         result = mlf__files_log_inputs(apply, NULL);
     if (result == MLF_OK)

@@ -87,6 +87,8 @@ struct mlf__apply {
     size_t n_pending, cap_pending;
     int32_t exit_pid; /* whose exit status was recorded; 0: none */
     int exit_status;  /* as waitpid() gives it */
+    int64_t busy_since_ns;  /* monotonic: since when batches have followed without a pause */
+    int64_t last_batch_ns;
     char *refused;    /* the first thing that the store refused: its text */
     size_t n_refused;
 };
@@ -103,10 +105,10 @@ bool mlf__apply_holds(const struct mlf__apply *apply);
 /* Writes held params that have waited long enough (2 s, while no adapter is expected), or all |at_once|. */
 mlf_status mlf__apply_held(struct mlf__apply *apply, bool at_once);
 
-/* The end of the session: held params, files, models that were never saved; every run that is
- * still active ends as |status| at |end_ms|, with tag |end_tag| = |end_value| when it is not NULL. */
-mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms,
-                             const char *end_tag, const char *end_value);
+/* The end of the session: held params, files, models that were never saved; every run that is still
+ * active ends as |status| at |end_ms|. 0: as the exit record says, with tag mlf.exit_code or mlf.signal;
+ * without one as FAILED with tag mlf.end = unknown. */
+mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms);
 
 /* Closes the store (and checkpoints it); it is opened again when needed. */
 void mlf__apply_close_store(struct mlf__apply *apply);

@@ -4,6 +4,7 @@
  * an adapter), that wins over what is found here. */
 #include "autolog/cmdline.h"
 
+#include "autolog/presets.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "tracking/names.h"
@@ -75,6 +76,7 @@ struct parse {
     const char *directory;
     mlf__option_fn *fn;
     void *user;
+    const char *labelled; /* of the program's preset, or "" */
     size_t positionals;
 };
 
@@ -125,6 +127,9 @@ static size_t parse_option(const struct parse *parse, const char *word, const ch
         emit(parse, name, (size_t)(equals - name), equals + 1);
         return 1;
     }
+    if (!is_long && name[1] != '\0' && strchr(parse->labelled, name[0]) != NULL &&
+        is_number(name + 1)) /* -w1 5 */
+        return next != NULL ? 2 : 1;
     if (!is_long && name[1] != '\0' && is_number(name + 1)) { /* -c3 */
         emit(parse, name, 1, name + 1);
         return 1;
@@ -140,7 +145,12 @@ static size_t parse_option(const struct parse *parse, const char *word, const ch
 void mlf__cmdline_parse(size_t argc, const char *const *argv, const char *directory,
                         mlf__option_fn *fn, void *user)
 {
-    struct parse parse = {.directory = directory, .fn = fn, .user = user};
+    const struct mlf__preset *preset = argc > 0 ? mlf__preset_find(base_name(argv[0])) : NULL;
+    struct parse parse = {.directory = directory,
+                          .fn = fn,
+                          .user = user,
+                          .labelled =
+                              preset != NULL && preset->labelled != NULL ? preset->labelled : ""};
     bool options = true;
 
     /* A shell's text is a program of its own, not an option. */

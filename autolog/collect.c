@@ -10,12 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { WATCH_MS = 100, REAP_WAIT_MS = 2000, FINISH_MS = 30000 };
@@ -88,33 +86,15 @@ static bool kernel_exit_status(int pidfd, int *wait_status)
     return false;
 }
 
-static void put_tag(struct mlf__ring *ring, const char *key, const char *value)
-{
-    struct mlf__event event = {.kind = MLF__EV_TAG,
-                               .key = key,
-                               .run = "",
-                               .model = "",
-                               .text = value,
-                               .text_len = strlen(value)};
-    mlf__ring_put_event(ring, &event, MLF__RING_WAIT_CALL);
-}
-
-/* Tags that say how the process ended; the run's state that follows from it, 0 when nothing is known. */
-static int tag_end(struct mlf__ring *ring, int pidfd)
+/* Records how the process ended, when the kernel tells; else its own exit record stands. */
+static void record_end(struct mlf__ring *ring, int pidfd)
 {
     int wait_status;
-    char text[32];
     if (!kernel_exit_status(pidfd, &wait_status))
-        return 0;
-    if (WIFSIGNALED(wait_status)) {
-        const char *name = sigabbrev_np(WTERMSIG(wait_status));
-        snprintf(text, sizeof(text), "SIG%s", name != NULL ? name : "?");
-        put_tag(ring, "mlf.signal", text);
-    } else if (WEXITSTATUS(wait_status) != 0) {
-        snprintf(text, sizeof(text), "%d", WEXITSTATUS(wait_status));
-        put_tag(ring, "mlf.exit_code", text);
-    }
-    return mlf__run_status_of_wait(wait_status);
+        return;
+    struct mlf__event event = {
+        .kind = MLF__EV_EXIT, .step = wait_status, .key = "", .run = "", .model = "", .text = ""};
+    mlf__ring_put_event(ring, &event, MLF__RING_WAIT_CALL);
 }
 
 static mlf_status collect_ring(struct mlf__ring *ring)
@@ -130,13 +110,13 @@ static mlf_status collect_ring(struct mlf__ring *ring)
     }
     wait_for_end(pidfd, &owner);
     int64_t end_ns = mlf__now_ns();
-    int run_status = tag_end(ring, pidfd);
+    record_end(ring, pidfd);
     if (pidfd >= 0)
         close(pidfd);
     while (!mlf__ring_producers_dead(ring))
         poll(NULL, 0, WATCH_MS);
     struct mlf__summary summary;
-    status = mlf__collector_finish(collector, run_status, end_ns, FINISH_MS, &summary);
+    status = mlf__collector_finish(collector, 0, end_ns, FINISH_MS, &summary);
     if (summary.error != NULL)
         mlf__log(MLF__LOG_ERROR, "run %s: %s", summary.run_id, summary.error);
     mlf__summary_free(&summary);

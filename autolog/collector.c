@@ -11,6 +11,7 @@
 #include "autolog/batch.h"
 #include "autolog/sync.h"
 #include "core/buf.h"
+#include "core/env.h"
 #include "core/journal.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -41,6 +42,7 @@ struct mlf__collector {
     struct mlf__journal *spill_in;  /* the same file, read by the writer thread */
     bool from_spill;                /* the writer reads the spill before the ring */
     char spill_path[MLF__PATH_SIZE];
+    bool offline; /* MLF_OFFLINE: everything stays in the spill */
     bool finishing;
     int64_t deadline_ns; /* monotonic: when a store that cannot be written is given up */
     struct mlf__apply apply;
@@ -140,6 +142,16 @@ static mlf_status spill_ring(struct mlf__collector *c)
     return MLF_OK;
 }
 
+/* Offline, what is spilled is stored as far as anybody can wait for it. */
+static void spill_or_log(struct mlf__collector *c)
+{
+    mlf_status status = spill_ring(c);
+    if (status != MLF_OK)
+        mlf__log(MLF__LOG_WARN, "the ring cannot be spilled: %s", mlf__errmsg());
+    else if (c->offline)
+        mlf__ring_settle(c->ring, mlf__ring_reader_floor(c->reader));
+}
+
 static void *drain_thread(void *arg)
 {
     struct mlf__collector *c = arg;
@@ -150,11 +162,8 @@ static void *drain_thread(void *arg)
         size_t used = mlf__ring_used(c->ring);
         pthread_mutex_lock(&c->lock);
         bool finishing = c->finishing;
-        if (!finishing && used > mlf__ring_capacity(c->ring) / 2) {
-            mlf_status status = spill_ring(c);
-            if (status != MLF_OK)
-                mlf__log(MLF__LOG_WARN, "the ring cannot be spilled: %s", mlf__errmsg());
-        }
+        if (c->offline ? used > 0 : !finishing && used > mlf__ring_capacity(c->ring) / 2)
+            spill_or_log(c);
         pthread_mutex_unlock(&c->lock);
         if (finishing)
             return NULL;
@@ -255,6 +264,13 @@ static bool is_finishing(struct mlf__collector *c)
     return finishing;
 }
 
+/* Is it worth while to wait for the store at the end of a session? */
+static bool may_pass(mlf_status status)
+{
+    return status == MLF_ERR_BUSY || status == MLF_ERR_FULL || status == MLF_ERR_IO ||
+           status == MLF_ERR_TIMEOUT || status == MLF_ERR_NOMEM;
+}
+
 /* Applies the batch, again and again while the store has trouble. False when it was given up. */
 static bool store_batch(struct mlf__collector *c)
 {
@@ -262,7 +278,8 @@ static bool store_batch(struct mlf__collector *c)
     size_t refused = c->apply.n_refused;
     c->apply.adapters = mlf__ring_any_adapter(c->ring);
     for (;;) {
-        if (mlf__apply_batch(&c->apply, c->batch.events, c->batch.n) == MLF_OK) {
+        mlf_status status = mlf__apply_batch(&c->apply, c->batch.events, c->batch.n);
+        if (status == MLF_OK) {
             if (c->error != NULL || c->apply.n_refused != refused)
                 set_error(c, NULL);
             return true;
@@ -270,7 +287,7 @@ static bool store_batch(struct mlf__collector *c)
         set_error(c, mlf__errmsg());
         mlf__log(MLF__LOG_WARN, "the store cannot be written: %s", c->error);
         mlf__apply_close_store(&c->apply);
-        if (past_deadline(c)) {
+        if (past_deadline(c) || (is_finishing(c) && !may_pass(status))) {
             c->gave_up = true;
             return false;
         }
@@ -335,6 +352,16 @@ static void *writer_thread(void *arg)
 
 /* ---- life ---- */
 
+static void destroy(struct mlf__collector *c)
+{
+    mlf__ring_reader_destroy(c->reader);
+    mlf__batch_free(&c->batch);
+    mlf__apply_free(&c->apply);
+    mlf__free(c->error);
+    pthread_mutex_destroy(&c->lock);
+    mlf__free(c);
+}
+
 mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **out)
 {
     *out = NULL;
@@ -348,11 +375,13 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
         status = mlf__batch_init(&c->batch);
     if (status == MLF_OK)
         status = mlf__ring_reader_create(ring, &c->reader);
+    c->offline = mlf__env_is_on(MLF__ENV_MLF_OFFLINE);
     if ((mlf__ring_config(ring)->flags & MLF__CONFIG_LAUNCHER) != 0)
         c->apply.launcher_pid = (int32_t)getpid();
     if (status == MLF_OK && pthread_create(&c->drainer, NULL, drain_thread, c) != 0)
         status = mlf__fail(MLF_ERR_IO, "the collector's threads cannot be started");
-    if (status == MLF_OK && pthread_create(&c->writer, NULL, writer_thread, c) != 0) {
+    if (status == MLF_OK && !c->offline &&
+        pthread_create(&c->writer, NULL, writer_thread, c) != 0) {
         pthread_mutex_lock(&c->lock);
         c->finishing = true;
         pthread_mutex_unlock(&c->lock);
@@ -360,11 +389,7 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
         status = mlf__fail(MLF_ERR_IO, "the collector's threads cannot be started");
     }
     if (status != MLF_OK) {
-        mlf__ring_reader_destroy(c->reader);
-        mlf__batch_free(&c->batch);
-        mlf__apply_free(&c->apply);
-        pthread_mutex_destroy(&c->lock);
-        mlf__free(c);
+        destroy(c);
         return status;
     }
     *out = c;
@@ -399,7 +424,8 @@ static void stop_threads(struct mlf__collector *c, int64_t timeout_ms)
     pthread_mutex_unlock(&c->lock);
     mlf__ring_ring_bell(c->ring);
     pthread_join(c->drainer, NULL);
-    pthread_join(c->writer, NULL);
+    if (!c->offline)
+        pthread_join(c->writer, NULL);
 }
 
 /* Drops what happened, as tag of the session's run. */
@@ -431,18 +457,30 @@ static void put_run_end(struct mlf__ring *ring, int status, int64_t end_ns)
     mlf__ring_put_event(ring, &event, MLF__RING_WAIT_CALL);
 }
 
-/* What comes after the last event. |status| 0: the program's own exit record tells, or nothing does. */
+/* What comes after the last event. */
 static mlf_status finish_session(struct mlf__collector *c, int status, int64_t end_ns)
 {
     mlf_status result = mlf__merge_session_journals(&c->apply, mlf__ring_path(c->ring));
     if (result != MLF_OK)
         return result;
     tag_drops(c);
-    if (status == 0 && c->apply.exit_pid != 0)
-        status = mlf__run_status_of_wait(c->apply.exit_status);
-    int64_t end_ms = (end_ns != 0 ? end_ns : mlf__now_ns()) / 1000000;
-    return mlf__apply_finish(&c->apply, status != 0 ? status : MLF__RUN_FAILED, end_ms,
-                             status != 0 ? NULL : "mlf.end", "unknown");
+    return mlf__apply_finish(&c->apply, status, (end_ns != 0 ? end_ns : mlf__now_ns()) / 1000000);
+}
+
+/* Offline: all that the session had is in its journal now, for `mlf sync`. */
+static mlf_status finish_offline(struct mlf__collector *c, int status, struct mlf__summary *out)
+{
+    bool spilled = mlf__ring_used(c->ring) == 0;
+    fill_summary(c, out);
+    out->status = status;
+    out->error_journal = mlf__strdup(spilled ? c->spill_path : mlf__ring_path(c->ring));
+    if (c->spill_out != NULL)
+        mlf__journal_sync(c->spill_out);
+    close_spill(c, false);
+    if (spilled && mlf__ring_living(c->ring) <= 1)
+        unlink(mlf__ring_path(c->ring));
+    destroy(c);
+    return MLF_OK;
 }
 
 mlf_status mlf__collector_finish(struct mlf__collector *c, int status, int64_t end_ns,
@@ -453,6 +491,8 @@ mlf_status mlf__collector_finish(struct mlf__collector *c, int status, int64_t e
         put_run_end(ring, status, end_ns);
     mlf__ring_set_finishing(ring);
     stop_threads(c, timeout_ms);
+    if (c->offline)
+        return finish_offline(c, status, out);
     mlf_status result = c->gave_up ? MLF_ERR_IO : finish_session(c, status, end_ns);
     if (result != MLF_OK && !c->gave_up)
         set_error(c, mlf__errmsg());
@@ -465,12 +505,7 @@ mlf_status mlf__collector_finish(struct mlf__collector *c, int status, int64_t e
     /* A child that lives on may still log: then the ring stays, and `mlf sync` merges it later. */
     if (all_stored && mlf__ring_living(ring) <= 1)
         unlink(mlf__ring_path(ring));
-    mlf__ring_reader_destroy(c->reader);
-    mlf__batch_free(&c->batch);
-    mlf__apply_free(&c->apply);
-    mlf__free(c->error);
-    pthread_mutex_destroy(&c->lock);
-    mlf__free(c);
+    destroy(c);
     return result;
 }
 

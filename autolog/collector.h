@@ -28,7 +28,7 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
 
 /* Ends the collection: every event that was put so far, held params and the producers' own journals
  * are stored, the session's run ends as |status| at |end_ns| (an explicit FAILED or KILLED of the
- * program is kept; 0 = leave the run's state to its events), the store is closed. When all is stored
+ * program is kept; 0 = as the exit record tells), the store is closed. When all is stored
  * the ring and its journals are deleted; else they stay for `mlf sync`. At most |timeout_ms| for a
  * store that cannot be written. */
 mlf_status mlf__collector_finish(struct mlf__collector *collector, int status, int64_t end_ns,

@@ -26,6 +26,8 @@ struct mlf__preset {
     const char *const *programs; /* names of executables, NULL-terminated */
     const char *library;         /* the adapter that sees the same values, or NULL */
     const char *aliases;         /* "c=C g=gamma q=": option names; nothing behind '=': no param */
+    const char *labelled;        /* letters of options like -w1 5, whose name ends in a label and
+                                  * which are no params of their own */
     const struct mlf__preset_rule *rules;
     size_t n_rules;
 };

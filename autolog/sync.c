@@ -336,12 +336,8 @@ static mlf_status settle(const struct mlf__sync_options *options, struct session
     mlf_status status = mlf__apply_init(&apply, &session->config);
     for (size_t i = 0; i < session->n && status == MLF_OK; i++)
         status = merge_file(&apply, session, &session->files[i]);
-    if (status == MLF_OK) {
-        bool known = apply.exit_pid != 0;
-        status = mlf__apply_finish(
-            &apply, known ? mlf__run_status_of_wait(apply.exit_status) : MLF__RUN_FAILED, end_ms,
-            known ? NULL : "mlf.end", "unknown");
-    }
+    if (status == MLF_OK)
+        status = mlf__apply_finish(&apply, 0, end_ms);
     for (size_t i = 0; i < session->n && status == MLF_OK; i++)
         unlink(session->files[i].path);
     if (status == MLF_OK)
@@ -353,9 +349,12 @@ static mlf_status settle(const struct mlf__sync_options *options, struct session
     return status;
 }
 
-/* Waits for a live collector whose producers are gone, as long as it advances. */
-static bool wait_for_collector(const struct mlf__sync_options *options,
-                               const struct session *session, const char *path)
+enum wait_outcome { WAIT_STORED, WAIT_DIED, WAIT_STUCK };
+
+/* Waits for a live collector whose producers are gone, as long as it advances. When it dies, its lock is
+ * ours and the session an orphan. */
+static enum wait_outcome wait_for_collector(const struct mlf__sync_options *options,
+                                            const struct session *session, const char *path)
 {
     enum { NAP_MS = 20, SAY_MS = 1000, PATIENCE_MS = 10000 };
     int64_t begin = mlf__monotonic_ns(), progress = begin;
@@ -365,11 +364,12 @@ static bool wait_for_collector(const struct mlf__sync_options *options,
         struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
         nanosleep(&nap, NULL);
         int64_t now = mlf__monotonic_ns();
-        uint64_t settled_now = mlf__ring_settled(session->ring);
-        if (settled_now != settled || mlf__ring_lock(session->ring) == MLF_OK) {
-            settled = settled_now;
+        if (mlf__ring_settled(session->ring) != settled) {
+            settled = mlf__ring_settled(session->ring);
             progress = now;
         }
+        if (mlf__ring_lock(session->ring) == MLF_OK)
+            return access(path, F_OK) == 0 ? WAIT_DIED : WAIT_STORED;
         if (!said && now - begin > SAY_MS * 1000000ll) {
             say(options, "waiting for the collector of run %.8s", session->config.run_id);
             said = true;
@@ -379,10 +379,10 @@ static bool wait_for_collector(const struct mlf__sync_options *options,
             mlf__ring_collector(session->ring, &collector);
             say(options, "the collector of run %.8s (pid %d) does not advance",
                 session->config.run_id, (int)collector.pid);
-            return false;
+            return WAIT_STUCK;
         }
     }
-    return true;
+    return WAIT_STORED;
 }
 
 static const char *ring_path_of(const struct session *session)
@@ -404,6 +404,11 @@ static void sync_session(const struct mlf__sync_options *options, struct session
             names[state], state == SESSION_BAD ? ": " : "", session->reason);
         return;
     }
+    enum wait_outcome outcome = WAIT_STUCK;
+    if (state == SESSION_COLLECTED && options->wait)
+        outcome = wait_for_collector(options, session, ring_path_of(session));
+    if (outcome == WAIT_DIED)
+        state = SESSION_ORPHAN;
     switch (state) {
     case SESSION_ORPHAN:
         if (settle(options, session) == MLF_OK)
@@ -412,9 +417,7 @@ static void sync_session(const struct mlf__sync_options *options, struct session
             out->failed++;
         break;
     case SESSION_COLLECTED:
-        if (options->wait && wait_for_collector(options, session, ring_path_of(session)))
-            break;
-        out->waiting++;
+        out->waiting += outcome == WAIT_STUCK;
         break;
     case SESSION_BAD:
         say(options, "left alone: %s", session->reason);

@@ -253,6 +253,14 @@ static void drop_ring(struct session *session)
     session->ring = NULL;
 }
 
+/* The command comes first: without a record rather than not at all. */
+static int run_unrecorded(struct session *session)
+{
+    if (!session->options.quiet)
+        mlf__cli_say("this run is not recorded: %s", mlf__errmsg());
+    return mlf__launch_plain(&session->program, session->options.command);
+}
+
 /* Starts the command. 0, or the exit code when it could not be started: then there is no run. */
 static int start_command(struct session *session, struct mlf__launched *launched)
 {
@@ -266,9 +274,10 @@ static int start_command(struct session *session, struct mlf__launched *launched
     int exec_error;
 
     if (mlf__launch(&launch, launched, &exec_error) != MLF_OK) {
-        mlf__cli_say("%s: %s", session->options.command[0], mlf__errmsg());
+        /* Neither pipes nor a process are needed to become the command. */
         drop_ring(session);
-        return MLF__EXIT_NOT_EXECUTABLE;
+        mlf__signals_restore(&session->signals);
+        return run_unrecorded(session);
     }
     if (exec_error != 0) {
         waitpid(launched->pid, NULL, 0);
@@ -357,11 +366,8 @@ static int run_session(struct session *session, int *wait_status)
 
     if (code != 0)
         return code;
-    if (make_ring(session) != MLF_OK) {
-        if (!session->options.quiet)
-            mlf__cli_say("this run is not recorded: %s", mlf__errmsg());
-        return mlf__launch_plain(&session->program, session->options.command);
-    }
+    if (make_ring(session) != MLF_OK)
+        return run_unrecorded(session);
     int64_t oom_before = mlf__outcome_oom_kills();
     mlf__signals_take(&session->signals, &session->watched);
     put_start(session);

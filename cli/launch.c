@@ -16,8 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* ---- signals ---- */
 
 static const int watched_signals[] = {SIGCHLD, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
@@ -145,7 +143,7 @@ static char **make_shell_argv(const char *path, char *const *argv)
 }
 
 /* Does stream |fd| go through a pipe? Not when the caller had closed it: what is open there then is our
- * placeholder, which closes on exec. */
+ * stand-in, which closes on exec. */
 static bool is_open_stream(int fd)
 {
     int flags = fcntl(fd, F_GETFD);

@@ -42,7 +42,7 @@ static void print_help(FILE *out)
 }
 
 /* Our own files must not get the number of a standard stream that the caller closed: what we print
- * would go into them. The placeholder is closed again in the command that we run. */
+ * would go into them. The stand-in is closed again in the command that we run. */
 static void hold_standard_streams(void)
 {
     int fd;

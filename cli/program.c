@@ -17,8 +17,6 @@
 
 enum { MAX_HEADERS = 64, MAX_DYNAMIC = 512, MAX_SCRIPTS = 4, INTERPRETER_MAX = 256 };
 
-extern char **environ;
-
 /* ---- lookup ---- */
 
 static const char *search_path(void)

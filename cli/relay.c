@@ -22,6 +22,7 @@ enum {
     BLOCK = 64 * 1024,
     PIPE_UNIT = 4096, /* PIPE_BUF: a pipe that polls writable takes that much without blocking */
     TTY_UNIT = 256,
+    REAP_POLL_MS = 20, /* where there is no descriptor left for a signalfd */
     CHANNELS = 2
 };
 
@@ -42,7 +43,7 @@ struct relay {
     struct mlf__recogniser *recogniser;
     struct mlf__relay_result *result;
     pid_t pid;
-    int signals; /* signalfd */
+    int signals; /* signalfd, -1 = none */
     bool ended;  /* the command has ended */
 };
 
@@ -212,10 +213,13 @@ static void serve(struct relay *relay, bool with_signals)
             .fd = !done && !channel->discard && !channel->regular ? channel->out : -1,
             .events = pending ? POLLOUT : 0};
     }
-    if (poll(entries, MLF__ARRAY_LEN(entries), -1) < 0)
+    int timeout_ms = with_signals && relay->signals < 0 ? REAP_POLL_MS : -1;
+    if (poll(entries, MLF__ARRAY_LEN(entries), timeout_ms) < 0)
         return;
     if (entries[0].revents != 0)
         take_signals(relay);
+    else if (timeout_ms > 0 && !relay->ended)
+        reap(relay);
     for (int i = 0; i < CHANNELS; i++) {
         struct channel *channel = &relay->channels[i];
         if (channel->in < 0)
@@ -262,6 +266,9 @@ static void leave_relay(struct relay *relay, const sigset_t *watched)
     if (pid != 0)
         return;
     setsid();
+    /* It may stay for long and must not hold a mount; where it cannot leave, it stays there. */
+    int left = chdir("/");
+    (void)left;
     close_others(relay);
     prctl(PR_SET_NAME, "mlf-relay");
     sigaction(SIGINT, &fallback, NULL);
@@ -274,7 +281,7 @@ static void leave_relay(struct relay *relay, const sigset_t *watched)
     _exit(0);
 }
 
-mlf_status mlf__relay(const struct mlf__relay_options *options, struct mlf__relay_result *out)
+void mlf__relay(const struct mlf__relay_options *options, struct mlf__relay_result *out)
 {
     static struct relay relay; /* two blocks of 64 KiB: no stack for them */
 
@@ -283,8 +290,6 @@ mlf_status mlf__relay(const struct mlf__relay_options *options, struct mlf__rela
     relay.result = out;
     relay.pid = options->launched.pid;
     relay.signals = signalfd(-1, options->watched, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (relay.signals < 0)
-        return mlf__fail_errno(errno, "signals cannot be read");
     open_channel(&relay.channels[0], options->launched.out, STDOUT_FILENO, 1);
     open_channel(&relay.channels[1], options->launched.err, STDERR_FILENO, 2);
 
@@ -295,6 +300,6 @@ mlf_status mlf__relay(const struct mlf__relay_options *options, struct mlf__rela
         leave_relay(&relay, options->watched);
     close_channel(&relay.channels[0]);
     close_channel(&relay.channels[1]);
-    close(relay.signals);
-    return MLF_OK;
+    if (relay.signals >= 0)
+        close(relay.signals);
 }

@@ -24,6 +24,6 @@ struct mlf__relay_result {
 };
 
 /* Returns when the command has ended and what it wrote is passed on. */
-mlf_status mlf__relay(const struct mlf__relay_options *options, struct mlf__relay_result *out);
+void mlf__relay(const struct mlf__relay_options *options, struct mlf__relay_result *out);
 
 #endif

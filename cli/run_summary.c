@@ -18,7 +18,8 @@ static void add_count(struct mlf__buf *out, size_t n, const char *one, const cha
     mlf__buf_printf(out, ", %zu %s", n, n == 1 ? one : many);
 }
 
-/* "FAILED (exit 3) 2.1 s, 9 params, 6 metrics, 1 model -> sqlite:///… run 3f2a91c0 (…)" */
+/* "FAILED (exit 3) 2.1 s, 9 params, 6 metrics, 1 model -> sqlite:///… run 3f2a91c0 (…)"; of an offline
+ * run, the journal that it is in. */
 static void add_line(struct mlf__buf *out, const struct mlf__run_report *report)
 {
     const struct mlf__summary *summary = report->summary;
@@ -39,6 +40,10 @@ static void add_line(struct mlf__buf *out, const struct mlf__run_report *report)
         add_count(out, summary->n_inputs, "data set", "data sets");
     if (summary->n_models > 0)
         add_count(out, summary->n_models, "model", "models");
+    if (summary->error == NULL && summary->error_journal != NULL) {
+        mlf__buf_printf(out, " -> %s (mlf sync)", summary->error_journal);
+        return;
+    }
     mlf__buf_printf(out, " -> %s run %.8s (mlf runs show %.8s",
                     summary->store != NULL ? summary->store : "", summary->run_id, summary->run_id);
     if (report->options->tracking_uri != NULL && summary->store != NULL)

@@ -132,18 +132,24 @@ static unsigned char *put_bytes(unsigned char *at, const void *bytes, size_t len
     return at + len;
 }
 
+/* A name's length has 16 bits; what is longer (from a forged ring) is cut. */
+static uint16_t name_length(const char *name)
+{
+    return (uint16_t)strnlen(name, UINT16_MAX);
+}
+
 static size_t record_size(const struct mlf__event *event)
 {
-    return 8 + BODY_FIXED + strlen(event->key) + strlen(event->run) + strlen(event->model) +
-           event->text_len;
+    return 8 + (size_t)BODY_FIXED + name_length(event->key) + name_length(event->run) +
+           name_length(event->model) + event->text_len;
 }
 
 /* Writes the record to |out|, which has room for record_size(). */
 static void encode_record(unsigned char *out, size_t size, const struct mlf__event *event)
 {
     uint32_t body = (uint32_t)(size - 8);
-    uint16_t key = (uint16_t)strlen(event->key), run = (uint16_t)strlen(event->run);
-    uint16_t model = (uint16_t)strlen(event->model);
+    uint16_t key = name_length(event->key), run = name_length(event->run);
+    uint16_t model = name_length(event->model);
     unsigned char *at = out + 8;
     at = put_bytes(at, &event->kind, 2);
     at = put_bytes(at, &event->flags, 2);
@@ -315,8 +321,8 @@ mlf_status mlf__journal_lock(struct mlf__journal *journal)
     return mlf__fail_errno(errno, "%s: the journal cannot be locked", journal->path);
 }
 
-/* Makes |len| bytes from journal->offset on available; false at the end of the file. */
-static bool fetch(struct mlf__journal *journal, size_t len, const unsigned char **out)
+/* Makes |len| bytes from journal->offset on available; MLF_ERR_NOT_FOUND at the end of the file. */
+static mlf_status fetch(struct mlf__journal *journal, size_t len, const unsigned char **out)
 {
     enum { CHUNK = 256 * 1024 };
     struct mlf__buf *chunk = &journal->chunk;
@@ -324,31 +330,34 @@ static bool fetch(struct mlf__journal *journal, size_t len, const unsigned char 
     if (journal->offset < journal->chunk_at || skip > chunk->len || chunk->len - skip < len) {
         size_t want = len > CHUNK ? len : CHUNK;
         if (mlf__grow((void **)&chunk->data, &chunk->cap, want, 1) != MLF_OK)
-            return false;
+            return MLF_ERR_NOMEM;
         long n = syscall(SYS_pread64, journal->fd, chunk->data, want, (off_t)journal->offset);
         chunk->len = n > 0 ? (size_t)n : 0;
         journal->chunk_at = journal->offset;
         skip = 0;
+        /* EINVAL: a forged offset that no file can have. */
+        if (n < 0 && errno != EINVAL)
+            return mlf__fail_errno(errno, "%s: cannot be read", journal->path);
         if (chunk->len < len)
-            return false;
+            return MLF_ERR_NOT_FOUND;
     }
     *out = (const unsigned char *)chunk->data + skip;
-    return true;
+    return MLF_OK;
 }
 
 /* Splits a body whose checksum was right; its lengths are checked all the same. */
-static bool decode_body(struct mlf__journal *journal, const unsigned char *body, size_t size,
-                        struct mlf__event *out)
+static mlf_status decode_body(struct mlf__journal *journal, const unsigned char *body, size_t size,
+                              struct mlf__event *out)
 {
     uint16_t len[3];
     memcpy(len, body + 36, sizeof(len));
     size_t names = (size_t)len[0] + len[1] + len[2];
     if (BODY_FIXED + names > size)
-        return false;
+        return MLF_ERR_CORRUPT;
     size_t text_len = size - BODY_FIXED - names;
     if (mlf__grow((void **)&journal->strings, &journal->cap_strings, names + text_len + 4, 1) !=
         MLF_OK)
-        return false;
+        return MLF_ERR_NOMEM;
     *out = (struct mlf__event){.text_len = text_len};
     memcpy(&out->kind, body, 2);
     memcpy(&out->flags, body + 2, 2);
@@ -372,22 +381,34 @@ static bool decode_body(struct mlf__journal *journal, const unsigned char *body,
     out->run = parts[1];
     out->model = parts[2];
     out->text = parts[3];
-    return true;
+    return MLF_OK;
 }
 
 mlf_status mlf__journal_read(struct mlf__journal *journal, struct mlf__event *out)
 {
     const unsigned char *at;
-    if (!fetch(journal, 8, &at))
-        return MLF_ERR_NOT_FOUND;
+    mlf_status status = fetch(journal, 8, &at);
+    if (status != MLF_OK)
+        return status;
     uint32_t size, crc;
     memcpy(&size, at, 4);
     memcpy(&crc, at + 4, 4);
-    if (size < BODY_FIXED || size > BODY_MAX || !fetch(journal, 8 + (size_t)size, &at))
-        return MLF_ERR_NOT_FOUND; /* torn, or no length to trust: nothing behind it can be found */
+    if (size < BODY_FIXED || size > BODY_MAX) {
+        int64_t bad = journal->offset;
+        journal->offset = mlf__journal_size(journal); /* nothing behind it can be found */
+        return mlf__fail(MLF_ERR_CORRUPT, "%s: damaged from offset %lld on", journal->path,
+                         (long long)bad);
+    }
+    status = fetch(journal, 8 + (size_t)size, &at);
+    if (status != MLF_OK)
+        return status;
+    status =
+        crc32c(at + 8, size) == crc ? decode_body(journal, at + 8, size, out) : MLF_ERR_CORRUPT;
+    if (status == MLF_ERR_NOMEM)
+        return status; /* the record stays the next one */
     journal->offset += 8 + (int64_t)size;
-    if (crc32c(at + 8, size) != crc || !decode_body(journal, at + 8, size, out))
-        return mlf__fail(MLF_ERR_CORRUPT, "%s: a damaged record ends at offset %lld", journal->path,
+    if (status != MLF_OK)
+        return mlf__fail(status, "%s: a damaged record ends at offset %lld", journal->path,
                          (long long)journal->offset);
     return MLF_OK;
 }

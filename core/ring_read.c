@@ -125,8 +125,13 @@ static bool decode_text(struct mlf__ring_reader *reader, uint64_t position, uint
                         size_t *len)
 {
     struct mlf__ring *ring = reader->ring;
+    uint64_t span = 0;
     *len = 0;
     while (distance != 0) {
+        /* No event is longer than the ring; a forged chain may lead back to its first cell. */
+        span += distance;
+        if (span >= ring->n_cells)
+            return false;
         position += distance;
         struct ring_text text;
         const union ring_any *at = ring_at(ring, position);
@@ -324,6 +329,8 @@ void mlf__ring_release(struct mlf__ring_reader *reader, uint64_t position)
     uint64_t tail = atomic_load_explicit(&ring->header->tail, memory_order_relaxed);
     if (limit <= tail)
         return;
+    if (limit - tail > ring->n_cells) /* somebody has put the tail back */
+        tail = limit - ring->n_cells;
     /* The tail moves first: should the collector die in here, cells are left behind it that nobody has
      * freed, and its successor frees them (finish_release). The other way round they would look like
      * the end of the events. */

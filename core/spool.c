@@ -122,15 +122,16 @@ mlf_status mlf__spool_ring_dir(size_t need, char out[MLF__PATH_SIZE])
 
 void mlf__spool_each_dir(mlf__spool_fn *fn, void *user)
 {
-    char path[4][MLF__PATH_SIZE];
+    char path[3][MLF__PATH_SIZE];
     size_t n = 0;
-    if (spool_setting(path[n]))
+    if (spool_setting(path[n])) {
         n++;
-    memory_dir_name(path[n++]);
-    disk_dir_name(path[n++]);
-    snprintf(path[n], MLF__PATH_SIZE, "/var/tmp/mlf-%u", (unsigned)geteuid());
-    if (strcmp(path[n], path[n - 1]) != 0)
-        n++;
+    } else {
+        memory_dir_name(path[n++]);
+        disk_dir_name(path[n++]);
+        snprintf(path[n], MLF__PATH_SIZE, "/var/tmp/mlf-%u", (unsigned)geteuid());
+        n += strcmp(path[n], path[n - 1]) != 0;
+    }
     for (size_t i = 0; i < n; i++) {
         struct stat st;
         if (syscall(SYS_newfstatat, AT_FDCWD, path[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&

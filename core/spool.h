@@ -21,7 +21,8 @@ MLF__CORE mlf_status mlf__spool_ring_dir(size_t need, char out[MLF__PATH_SIZE]);
 /* Folder for journals: $MLF_SPOOL, else $XDG_STATE_HOME/mlf, ~/.local/state/mlf, /var/tmp/mlf-<uid>. */
 MLF__CORE mlf_status mlf__spool_disk_dir(char out[MLF__PATH_SIZE]);
 
-/* Every folder that may hold something of this user's: calls |fn| with each existing one. */
+/* Every folder that may hold something of this user's ($MLF_SPOOL alone when set): calls |fn| with each
+ * that exists. */
 typedef void mlf__spool_fn(const char *directory, void *user);
 MLF__CORE void mlf__spool_each_dir(mlf__spool_fn *fn, void *user);
 

@@ -173,7 +173,7 @@ bool mlf__absolute_path(const char *path, char *out, size_t size)
     size_t len = (size_t)n - 1;
     while (path[0] == '.' && path[1] == '/')
         path += 2;
-    if (len > 1 && len + 1 < size)
+    if (len > 1 && len + 1 < size && path[0] != '\0')
         out[len++] = '/';
     return len < size && mlf__copy_text(out + len, size - len, path);
 }

@@ -52,7 +52,8 @@ enum mlf__realm_relation {
 /* How |there| (untrusted: not necessarily NUL-terminated texts) relates to this process. */
 MLF__CORE enum mlf__realm_relation mlf__realm_compare(const struct mlf__realm *there);
 
-/* |path| made absolute with the current directory (not resolved); false when it does not fit. */
+/* |path| made absolute with the current directory (not resolved; "": the directory itself); false when it
+ * does not fit. */
 MLF__CORE bool mlf__absolute_path(const char *path, char *out, size_t size);
 
 #endif

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034
 # Sourced by the other scripts: which Debian packages mlf needs, and how they get there.
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config
@@ -32,8 +33,8 @@ install_packages() {
     [ "${#missing[@]}" -gt 0 ] || return 0
     if [ "$(id -u)" -ne 0 ]; then
         {
-            printf 'mlf needs packages that are not installed, and only root may install them. Run\n\n'
-            printf '    sudo apt-get install --no-install-recommends %s\n\n' "${missing[*]}"
+            printf 'mlf needs packages that are not installed, and only root may install them. As root, run\n\n'
+            printf '    apt-get update && apt-get install --no-install-recommends %s\n\n' "${missing[*]}"
             printf 'and start this script again.\n'
         } >&2
         return 1

@@ -31,9 +31,10 @@ run() {
     "$@"
 }
 run "$mlf" run --summary -- svm-train -c 5 iris.scale iris.model
-run "$mlf" run --summary -- svm-train -c 5 -v 5 iris.scale
-run "$mlf" runs list
 run "$mlf" runs show
+run "$mlf" run --summary -- svm-train -q -c 5 -v 5 iris.scale
+run "$mlf" runs show
+run "$mlf" runs list
 
 cat <<'EOF'
 

@@ -38,8 +38,10 @@ prepare_python() {
     if ! "$python" -c "$check" 2>/dev/null; then
         printf 'Installing into .venv: mlflow==%s\n' "$MLFLOW_VERSION"
         rm -rf .venv
-        python3 -m venv .venv && "$python" -m pip install -q --disable-pip-version-check \
-            "mlflow==$MLFLOW_VERSION" || fail "MLflow $MLFLOW_VERSION could not be installed"
+        if ! python3 -m venv .venv || ! "$python" -m pip install -q --disable-pip-version-check \
+            "mlflow==$MLFLOW_VERSION"; then
+            fail "MLflow $MLFLOW_VERSION could not be installed"
+        fi
     fi
     export MLF_TEST_PYTHON="$python"
 }

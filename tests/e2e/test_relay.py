@@ -9,6 +9,8 @@ import os
 import pty
 import signal
 import subprocess
+import sys
+import termios
 import time
 
 from harness import MLF, folder, run_tests, wait_for
@@ -35,18 +37,24 @@ def test_closed_reader(tap):
             tap.same((run["info"]["status"], run["tags"].get("mlf.signal")), ("FAILED", "SIGPIPE"),
                      f"| head: the run says so for {name}")
         # One write after the reader has gone: without mlf it fails, so it must under mlf.
-        script = "read line; echo late; echo never >&2"
+        script = "echo ready >&2; read line; echo late; echo never >&2"
         with subprocess.Popen([MLF, *READ, "sh", "-c", script], cwd=f.work, env=f.env,
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE) as process:
+            process.stderr.readline()
             process.stdout.close()
-            wait_for(lambda: not pipe_is_held(process.pid), 2)
+            tap.ok(wait_for(lambda: not pipe_is_held(process.pid)),
+                   "mlf lets go of the command's stdout when its reader goes")
             process.stdin.write(b"go\n")
             process.stdin.close()
             said = process.stderr.read()
             process.wait(timeout=60)
         tap.same((process.returncode, said), (-signal.SIGPIPE, b""),
                  "the only write after the reader has gone fails")
+
+
+def bytes_in(pipe):
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def pipe_is_held(pid):
@@ -121,8 +129,8 @@ def test_blocked_reader_and_signals(tap):
     with folder() as f:
         process = f.start([MLF, *READ, "sh", "-c", "echo ready >&2; exec yes"])
         process.stderr.readline()
-        wait_for(lambda: fcntl.ioctl(process.stdout.fileno(), 0x541B, b"\0\0\0\0") >
-                 (4096).to_bytes(4, "little")[::-1], 0.2)
+        tap.ok(wait_for(lambda: bytes_in(process.stdout.fileno()) > 32768),
+               "the pipe behind mlf fills up")
         process.send_signal(signal.SIGTERM)
         # The command ends; mlf waits for its reader, as the data that it holds would be lost.
         out = process.stdout.read()

@@ -52,7 +52,9 @@ def migrate_while_writing(results, stay):
     errors = []
 
     def write():
-        while not done.is_set():
+        # At the pace of a collector: back to back, its transactions would starve MLflow, which gives
+        # up after five seconds here.
+        while not done.wait(0.01):
             if not stay.log():
                 errors.append("refused")
                 return

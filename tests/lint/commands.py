@@ -24,7 +24,7 @@ def plain(page):
 
 
 def options_in_help(mlf, command):
-    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", output_of(mlf, command, "--help")))
+    return {"--help"} | set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", output_of(mlf, command, "--help")))
 
 
 def options_in_page(page):

@@ -120,7 +120,7 @@ def make_folder(folder, root, build):
 
 def check_page(results, page, blocks, root, build):
     for number, block in enumerate(blocks, 1):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             make_folder(folder, root, build)
             environment = {"PATH": os.path.join(build, "cli") + ":" + os.environ["PATH"],
                            "HOME": folder, "TERM": "dumb", "LANG": "C.UTF-8",

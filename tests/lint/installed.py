@@ -6,18 +6,23 @@ Usage: installed.py SOURCE_ROOT BUILD_ROOT C_COMPILER..."""
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 import tap
 
+DEADLINE = 10  # seconds
 EXAMPLE = os.path.join("examples", "unmodified_binary")
 
 
 def run(command, folder, **variables):
+    """Runs |command|; nothing but its run paths and |variables| helps it to find our libraries."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
     return subprocess.run(command, cwd=folder, text=True, capture_output=True,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **variables})
+                          stdin=subprocess.DEVNULL, env={**inherited, **variables})
 
 
 def find(folder, name):
@@ -39,6 +44,20 @@ def recorded(mlf, folder, variables):
     return params, models, done.stdout
 
 
+def finished_runs(folder):
+    """Runs in the database that are finished, without any mlf command that would merge what was left."""
+    with sqlite3.connect(os.path.join(folder, "mlflow.db")) as connection:
+        return connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'").fetchone()[0]
+
+
+def collected(folder, want):
+    """Does the collector, which nobody waits for, bring the number of finished runs to |want|?"""
+    deadline = time.monotonic() + DEADLINE
+    while finished_runs(folder) < want and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return finished_runs(folder) == want
+
+
 def check_recording(results, name, mlf, command, folder, variables):
     done = run(command, folder, **variables)
     params, models, text = recorded(mlf, folder, variables)
@@ -47,37 +66,41 @@ def check_recording(results, name, mlf, command, folder, variables):
 
 
 def check_program(results, root, base, folder, mlf, variables, compiler):
-    pc_file = find(base, "mlf.pc")
-    variables = {**variables, "PKG_CONFIG_PATH": os.path.dirname(pc_file),
-                 "PKG_CONFIG_SYSROOT_DIR": base}
+    libraries = os.path.dirname(find(base, "libmlf.so"))
+    variables = {**variables, "PKG_CONFIG_PATH": os.path.dirname(find(base, "mlf.pc")),
+                 "PKG_CONFIG_SYSROOT_DIR": base, "LD_LIBRARY_PATH": libraries}
     flags = run(["pkg-config", "--cflags", "--libs", "mlf"], folder, **variables)
     results.check(flags.returncode == 0 and "-lmlf" in flags.stdout.split(),
                   "pkg-config knows mlf", flags.stdout, flags.stderr)
     program = os.path.join(folder, "train")
-    # libmlf needs libmlf_core, which lies beside it and not yet where the linker looks.
+    # libmlf needs libmlf_core, which lies beside it: where the linker looks only when it is not moved.
     done = run([*compiler, "-D_GNU_SOURCE", os.path.join(root, EXAMPLE, "train.c"), "-o", program,
-                *flags.stdout.split(), "-Wl,-rpath-link," + variables["LD_LIBRARY_PATH"], "-lsvm"],
+                *flags.stdout.split(), "-Wl,-rpath-link," + libraries, "-lsvm"],
                folder, **variables)
     name = "a program that is built against the installed library records"
     if "libsvm/svm.h" in done.stderr or "-lsvm" in done.stderr:
         results.skip(name, "LIBSVM's development files are not installed")
     elif results.check(done.returncode == 0, "the ten-line program builds by pkg-config", done.stderr):
+        before = finished_runs(folder)
         check_recording(results, name, mlf, [program, "iris.scale", "train.model"], folder, variables)
+        run([program, "iris.scale", "train.model"], folder, **variables)
+        results.check(collected(folder, before + 2), "its collector is found and works by itself",
+                      f"{before} finished runs before, {finished_runs(folder)} after",
+                      os.listdir(variables["MLF_SPOOL"]))
 
 
 def main():
     root, build, *compiler = sys.argv[1:]
     results = tap.Tap()
-    with tempfile.TemporaryDirectory() as base:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as base:
         done = run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", base], base)
         if not results.check(done.returncode == 0, "meson install works", done.stdout, done.stderr):
             return results.done()
-        mlf, library = find(base, "mlf"), find(base, "libmlf.so")
+        mlf = find(base, "mlf")
         folder = os.path.join(base, "work")
         os.makedirs(os.path.join(folder, "spool"), 0o700)
         shutil.copy(os.path.join(root, EXAMPLE, "iris.scale"), folder)
-        variables = {"LD_LIBRARY_PATH": os.path.dirname(library), "HOME": folder,
-                     "MLF_SPOOL": os.path.join(folder, "spool")}
+        variables = {"HOME": folder, "MLF_SPOOL": os.path.join(folder, "spool")}
         results.check(bool(find(base, "mlf-run.1")), "manual pages are installed")
         name = "the installed command records"
         if shutil.which("svm-train") is None:

@@ -12,7 +12,7 @@ import sys
 
 import tap
 
-FOLDERS = ("core", "tracking", "autolog", "hooks", "cli", "examples")
+FOLDERS = ("core", "tracking", "autolog", "hooks", "cli")
 
 
 def sources(root, build):

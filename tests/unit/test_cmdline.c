@@ -61,6 +61,7 @@ static void test_options(const char *directory)
          "db=postgres://***@host/x "},
         {"only_dashes", "p|---|--|x", "arg0=x "},
         {"nothing", "p", ""},
+        {"options_with_a_label_in_their_name", "svm-train|-w1|5|-w-1|2|-c|3", "c=3 "},
         {"the_text_of_a_shell_is_no_param", "sh|-c|for i in 1 2; do x; done", ""},
     };
 

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of the fuzz corpora anew: inputs that mean something to their target, each named by
+what it shows. Usage: seeds.py CORPUS_FOLDER"""
+
+import os
+import struct
+import sys
+
+PARAM, METRIC, TAG, PROCESS, EXIT, RUN_START, RUN_END = 6, 7, 8, 2, 3, 4, 5
+FILE, ARTIFACT, MODEL, TRAIN_BEGIN, TRAIN_END = 9, 10, 11, 12, 13
+HEADER, POSITIONS, SLOTS, NAMES, NAME_TEXT, CELLS = range(6)
+CLAIMED, COMMITTED, CLAIMED_TEXT = 1, 2, 3
+READ, REMAKE_READER = b"\3", b"\7"
+
+
+def u24(n):
+    return struct.pack("<I", n)[:3]
+
+
+# ---- ring: a list of steps ----
+
+def over(region, at, data):
+    return bytes([region]) + u24(at) + bytes([len(data)]) + data
+
+
+def forge(position, lap, state, body, owner=b""):
+    return u24(position) + bytes([lap, state]) + body + owner
+
+
+def body(kind=METRIC, flags=0, key=0, text=0):
+    return struct.pack("<HHIqqQiiIIIHH", kind, flags, key, 5, 7, 0, 1, 1, 0, 0, text, 0, 0)
+
+
+def text_body(length, following, data=b""):
+    return struct.pack("<HHI", 1, length, following) + data.ljust(48, b"x")
+
+
+def put(kind, key, text=b"", flags=0):
+    return (b"\2" + bytes([kind]) + struct.pack("<Hq", flags, 3) + key + b"\0run\0\0" +
+            struct.pack("<H", len(text)) + text)
+
+
+RELEASE = b"\5\0"
+
+
+def before(*steps):
+    return bytes([len(steps)]) + b"".join(steps)
+
+
+def ring_seeds():
+    yield "events", before() + put(METRIC, b"loss") + put(TAG, b"k", b"v" * 300) + READ + RELEASE + READ
+    yield "magic", before(b"\0" + over(HEADER, 0, b"NORING!!"))
+    yield "sizes", before(b"\0" + over(HEADER, 8, struct.pack("<IIII", 1, 1 << 31, 3, 5)))
+    yield "config_without_end", before(b"\0" + over(HEADER, 200, b"A" * 255))
+    yield "positions_at_the_end", (before(b"\0" + over(POSITIONS, 0, b"\xff" * 136)) + READ +
+                                   put(METRIC, b"x") + RELEASE + READ)
+    yield "position_behind_tail", (before() + put(METRIC, b"x") + READ + b"\0" +
+                                   over(POSITIONS, 64, b"\0" * 8) + RELEASE + READ)
+    yield "text_around_the_ring", before(
+        b"\1" + forge(0, 0, COMMITTED, body(TAG, text=1)),
+        b"\1" + forge(1, 0, COMMITTED, text_body(48, 2)),
+        b"\1" + forge(3, 0, COMMITTED, text_body(0, 0xffffffff))) + READ + RELEASE
+    # The words' laps repeat after 2^34 positions: empty text cells that lead back to the first.
+    yield "text_in_a_circle", before(
+        b"\1" + forge(0, 0, COMMITTED, body(TAG, text=1)),
+        *(b"\1" + forge(1 + i, i, COMMITTED, text_body(0, (1 << 31) + (1 if i < 7 else -7)))
+          for i in range(8))) + READ + RELEASE
+    yield "spelled", before(b"\1" + forge(0, 0, COMMITTED, body(METRIC, 0x80, text=1)),
+                            b"\1" + forge(1, 0, COMMITTED, text_body(20, 0, b"key\0run\0mo"))) + READ
+    yield "name_outside", before(
+        b"\0" + over(NAMES, 0, struct.pack("<Q", 0xfffffffe)),
+        b"\0" + over(NAMES, 16, struct.pack("<Q", 131071)),
+        b"\1" + forge(0, 0, COMMITTED, body(METRIC, key=1)),
+        b"\1" + forge(1, 0, COMMITTED, body(METRIC, key=2)),
+        b"\1" + forge(2, 0, COMMITTED, body(METRIC, key=0x7fffffff))) + READ
+    yield "name_too_long", before(
+        b"\0" + over(NAMES, 0, struct.pack("<Q", 2)),
+        b"\0" + over(NAME_TEXT, 0, struct.pack("<H", 1025) + b"n" * 100),
+        b"\1" + forge(0, 0, COMMITTED, body(METRIC, key=1))) + READ
+    yield "name_text_used_up", (before(b"\0" + over(POSITIONS, 180, b"\xff" * 60)) +
+                                put(METRIC, b"new key") + READ)
+    yield "open_claims", before(
+        b"\1" + forge(0, 0, CLAIMED, body(), b"\x01\0\0\0\0"),
+        b"\1" + forge(1, 0, CLAIMED_TEXT, body(), b"\xff\xff\xff\xff\xff"),
+        b"\1" + forge(2, 0, COMMITTED, body())) + READ + RELEASE + READ + REMAKE_READER + READ
+    yield "slots", before(b"\0" + over(SLOTS, 0, b"\xff" * 200)) + put(METRIC, b"x") + READ + b"\6"
+    yield "error_text", before(b"\0" + over(HEADER, 5400, b"E" * 255)) + b"\6"
+
+
+# ---- journal: how, then records with their lengths ----
+
+def record(kind, key=b"", run=b"", model=b"", text=b"", lengths=None):
+    sizes = lengths or (len(key), len(run), len(model))
+    packed = (struct.pack("<HHiiqqd", kind, 0, 1, 1, 1700000000000000000, 4, 0.5) +
+              struct.pack("<HHHH", *sizes, 0) + key + run + model + text)
+    return bytes([len(packed)]) + packed if len(packed) < 200 else \
+        bytes([200]) + struct.pack("<H", len(packed)) + packed
+
+
+def journal_seeds():
+    yield "records", b"\1" + record(METRIC, b"loss") + record(TAG, b"k", b"r" * 32, b"", b"a\0b")
+    yield "names_longer_than_body", b"\1" + record(METRIC, b"x", lengths=(65535, 65535, 65535))
+    yield "body_too_short", b"\1" + bytes([20]) + b"s" * 20
+    yield "wrong_checksum", b"\1" + b"\xfe\x40\0" + b"c" * 64 + record(METRIC, b"after")
+    yield "wrong_length", b"\1" + b"\xff\x40\0" + b"l" * 64 + b"\xff\xff\xff\x7f" + record(METRIC, b"a")
+    yield "torn", b"\0\xff\xff" + struct.pack("<II", 1000, 0) + b"half"
+    yield "empty", b"\0\0\0"
+    yield "magic", b"\0\0\0NORECORD"
+    yield "other_version", b"\0\x08\0\x63\0\0\0"
+    yield "synced_at_the_end", b"\0\x10\0" + b"\xff" * 7 + b"\x7f"
+    yield "texts_without_end", b"\0\xa0\0" + b"t" * 5200
+    yield "large", b"\1" + record(TAG, b"k", text=b"T" * 5000) + record(EXIT)
+
+
+# ---- command lines: words ended by NUL ----
+
+def cmdline_seeds():
+    lines = {
+        "svm": ["svm-train", "-s", "0", "-c10", "-g", "0.5", "data", "model"],
+        "long_options": ["./train", "--lr=1e-3", "--epochs", "10", "--verbose", "--no-cuda", "x"],
+        "secrets": ["t", "--token=abc", "--api-key", "def", "password=ghi", "--url",
+                    "https://u:p@h/x"],
+        "wrapped": ["env", "A=1", "nice", "-n", "5", "timeout", "--signal=INT", "10", "sh", "-c",
+                    "B=2 exec ./a -c 3 'x y' \"z\\\"\""],
+        "mpi": ["mpirun", "-np", "4", "--host", "a,b", "./solver", "+k=v", "in.dat"],
+        "shell_syntax": ["sh", "-c", "a | b; c > d $(e) `f` {g} ~ # h"],
+        "shell_in_shell": ["sh", "-c", "sh -c 'sh -c \"sh -c a\"'"],
+        "quotes_without_end": ["sh", "-c", "a 'b"],
+        "numbers": ["t", "-1", "-1e5", "-.5", "--", "-x", "-", "--=", "=", "-=v", "--a=b=c"],
+        "empty_words": ["", "", "-", "--"],
+        "utf8": ["t", "--größe=5", "\u2028", "--\u0301=1"],
+        "secret_last": ["t", "--password"],
+        "train_file": ["t", "-train", "/dev/null", "-output", "out", "a=1", "b:=2"],
+    }
+    for name, words in lines.items():
+        yield name, b"".join(word.encode() + b"\0" for word in words)
+    yield "not_utf8", b"t\0--\xff\xfe=\x80\0\xc3\0"
+
+
+# ---- recogniser: mode, rules, empty line, pieces of output ----
+
+def pieces(text):
+    parts = [text[at:at + 200] for at in range(0, len(text), 200)]
+    return b"".join(bytes([len(part) - 1]) + part for part in parts)
+
+
+def recogniser_seeds():
+    svm = (b"*\noptimization finished, #iter = 162\nnu = 0.431029\nobj = -100.877288, rho = 0.424462\n"
+           b"nSV = 132, nBSV = 107\nTotal nSV = 132\nCross Validation Accuracy = 82.5%\n")
+    cases = {
+        "svm": (3, [], svm),
+        "name_rule": (0, ["loss=loss[=: ]+(\\S+)"], b"loss: 0.5\r loss=nan\n loss 1e400\n"),
+        "key_rule": (0, [r"\key = \value"], b"a = 1, b = 2.5e-3 c=inf\n"),
+        "step_rule": (0, [r"l=\step: \num"], b"12: 0.25\n99999999999999999999: 1\n"),
+        "num_only": (0, [r"x=x \num"], b"x 1.0D+02\nx 95.3%,\n"),
+        "empty_match": (0, [r"(?<key>a*)(?<value>)"], b"aaaabaaa\n" * 5),
+        "backtracking": (0, ["x=(a+)+$"], b"a" * 150 + b"b\n"),
+        "reset_start": (0, [r"x=(?=(1\K2))"], b"12 12\n"),
+        "recursion": (0, [r"x=((?:(?1))|1)"], b"((((1))))\n"),
+        "many_groups": (0, ["x=" + "(a)" * 40], b"a" * 50),
+        "bad_rules": (0, ["x=(", "*="], b""),
+        "binary": (0, ["x=(.)"], bytes(range(256)) * 2),
+        "escapes": (0, [r"\key=\value"], b"\x1b[1;31ml=1\x1b[0m\x1b]0;title\x07 m=2\x1b(B\x1b\n"),
+        "long_line": (0, [r"\key=\value"], b"k=1 " * 3000),
+        "callout_and_verbs": (0, ["x=(?C1)(1)(*COMMIT)(*FAIL)|(*ACCEPT)"], b"1\n"),
+    }
+    for name, (mode, rules, output) in cases.items():
+        yield name, (bytes([mode]) + b"".join(rule.encode() + b"\n" for rule in rules) + b"\n" +
+                     pieces(output))
+
+
+# ---- apply: events ----
+
+def event(kind, key=b"\0", run=b"\0", model=b"\0", text=b"", flags=0, step=0):
+    """|key|, |run|, |model|: the number of a known name, or 255 and a text ended by NUL."""
+    return (bytes([kind]) + struct.pack("<HB", flags, 1) + bytes([step, 0]) + key + run + model +
+            struct.pack("<H", len(text)) + text)
+
+
+def own(text):
+    return b"\xff" + text + b"\0"
+
+
+def apply_seeds():
+    session = (event(PROCESS, b"\3", text=b"svm-train\0-c\0" + b"10\0in\0model", step=1) +
+               event(RUN_START, text=b"name") +
+               event(FILE, text=b"") + event(TRAIN_BEGIN, b"\2", model=b"\1", text=b"c=C g=gamma") +
+               event(PARAM, own(b"C"), text=b"10", flags=1) +
+               event(METRIC, b"\0", model=b"\1", step=1) + event(TAG, own(b"t"), text=b"v"))
+    yield "session", b"\2" + session + event(MODEL, model=b"\1", text=b"\0model\0libsvm\0" + b"3") + \
+        event(TRAIN_END, b"\2", model=b"\1") + event(EXIT) + event(RUN_END, step=3)
+    yield "child_run", b"\0" + event(RUN_START, run=b"\2", text=b"c\0" + b"0123456789abcdef" * 2) + \
+        event(METRIC, b"\0", run=b"\2") + event(RUN_END, run=b"\2", step=4)
+    yield "model_id_too_long", b"\0" + event(MODEL, model=own(b"m-" + b"0" * 60), text=b"\0n\0f\0v")
+    yield "model_id_bad", b"\0" + event(METRIC, model=own(b"no model")) + \
+        event(MODEL, model=own(b"no model"), text=b"\0n")
+    yield "run_id_too_long", b"\0" + event(METRIC, run=own(b"f" * 100)) + event(METRIC)
+    yield "run_id_bad", b"\0" + event(METRIC, run=own(b"../../x")) + event(TAG, own(b"k"), text=b"v")
+    yield "bad_keys", b"\0" + event(METRIC, own(b"a\xffb")) + event(METRIC, own(b"../x")) + \
+        event(PARAM, own(b"!"), text=b"v") + event(TAG, own(b"//"), text=b"v") + event(METRIC, b"\1")
+    yield "conflicting_params", b"\0" + b"".join(
+        event(PARAM, own(b"p"), text=value, flags=source)
+        for source, value in ((1, b"1"), (2, b"2"), (5, b"3"), (0, b"4"), (0, b"5"))) + event(METRIC)
+    yield "many_words", b"\0" + event(PROCESS, text=b"\0" * 4000)
+    yield "artifact", b"\0" + event(ARTIFACT, text=b"\0folder") + event(ARTIFACT, text=b"gone\0x") + \
+        event(ARTIFACT, text=b"\0../../out")
+    yield "after_the_end", b"\0" + event(RUN_END, step=3) + event(METRIC) + event(RUN_END, step=99)
+    yield "experiment", b"\0" + event(RUN_START, run=b"\2", text=b"n\0\0other experiment") + \
+        event(METRIC, run=b"\2")
+
+
+def main():
+    folder = sys.argv[1]
+    for target, seeds in (("ring", ring_seeds), ("journal", journal_seeds),
+                          ("cmdline", cmdline_seeds), ("recogniser", recogniser_seeds),
+                          ("apply", apply_seeds)):
+        os.makedirs(os.path.join(folder, target), exist_ok=True)
+        for name, data in seeds():
+            with open(os.path.join(folder, target, name), "wb") as file:
+                file.write(data)
+
+
+main()
