@@ -315,7 +315,7 @@ static void wait_for_events(struct mlf__collector *c, int64_t *wait_ms)
             since = now;
             *wait_ms = POLL_MIN_MS;
         }
-        if (ready || head - next >= MLF__BATCH_MAX ||
+        if (ready || (head > next && head - next >= MLF__BATCH_MAX) ||
             (since != 0 && now - since > LINGER_MS * 1000000ll))
             return;
         if (since == 0)

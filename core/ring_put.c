@@ -261,15 +261,12 @@ static bool try_claim(struct mlf__ring *ring, enum ring_state state, uint64_t fr
             *out = (struct claim){at, position, claimed};
             return true;
         }
-        if (word_lap(word) == lap) {
-            position++;
-            continue;
-        }
-        /* The cell is a lap behind: the ring is full. Ahead: this position is old news. */
+        bool past = word_lap(word) == ring_lap(ring, position + ring->n_cells);
+        if (word_lap(word) != lap && !past)
+            return false; /* a lap behind: the ring is full */
+        /* Taken, or released already: whoever claimed it died before it raised the head. */
         uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
-        if (head <= position)
-            return false;
-        position = head;
+        position = head > position ? head : position + 1;
     }
     return false;
 }

@@ -12,8 +12,13 @@ import sys
 import tempfile
 import time
 
-MLF = os.environ.get("MLF_TEST_MLF", "")
-HOOKS = os.environ.get("MLF_TEST_HOOKS", "")
+
+def built(variable):
+    """Path of a built file that meson names in |variable|."""
+    path = os.environ.get(variable, "")
+    if not os.path.isfile(path):
+        raise SystemExit(f"{variable} does not name a built file: '{path}'")
+    return os.path.abspath(path)
 
 
 def arguments(description, *options):
@@ -22,8 +27,9 @@ def arguments(description, *options):
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     parser.add_argument("--smoke", action="store_true", help="as little as possible: does it run?")
     parser.add_argument("--dir", default=None, help="folder on the disk that is measured")
-    for name, _, _, text in options:
-        parser.add_argument("--" + name.replace("_", "-"), type=type(_), default=None, help=text)
+    for name, default, _, text in options:
+        parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=None,
+                            help=f"{text} ({default})")
     return parser, options
 
 

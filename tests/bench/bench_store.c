@@ -18,7 +18,7 @@
 
 #include <sqlite3.h>
 
-enum { BATCH = 1000, MAX_KEYS = 64 };
+enum { BATCH = 1000, MAX_KEYS = 64, LOOK_AGAIN = 10000 };
 
 static char keys[MAX_KEYS][16];
 
@@ -95,9 +95,9 @@ static int raw(const char *path, const char *run, int64_t n, int64_t n_keys)
                        NULL, NULL, NULL));
     sqlite3_stmt *begin = prepare_statement("BEGIN IMMEDIATE");
     sqlite3_stmt *commit = prepare_statement("COMMIT");
-    sqlite3_stmt *insert = prepare_statement(
-        "INSERT INTO metrics (key, value, timestamp, step, run_uuid, is_nan) "
-        "VALUES ($1, $2, $3, $4, $5, 0)");
+    sqlite3_stmt *insert =
+        prepare_statement("INSERT INTO metrics (key, value, timestamp, step, run_uuid, is_nan) "
+                          "VALUES ($1, $2, $3, $4, $5, 0)");
     sqlite3_stmt *upsert = prepare_statement(
         "INSERT INTO latest_metrics (key, value, timestamp, step, run_uuid, is_nan) "
         "VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (key, run_uuid) DO UPDATE SET "
@@ -161,11 +161,15 @@ static void flush_all(void)
     must(status);
 }
 
-static void wait_for_room(const struct mlf__ring *ring)
+/* A collector that is gone would never make room. */
+static void wait_for_room(const struct mlf__ring *ring, const struct mlf__proc_id *collector)
 {
     const struct timespec nap = {.tv_nsec = 100000};
-    while (mlf__ring_used(ring) > mlf__ring_capacity(ring) / 4)
+    for (int i = 1; mlf__ring_used(ring) > mlf__ring_capacity(ring) / 4; i++) {
         nanosleep(&nap, NULL);
+        if (i % LOOK_AGAIN == 0 && !mlf__proc_alive(collector))
+            bench_die("the collector (process %d) is gone", collector->pid);
+    }
 }
 
 static int produce(int64_t n, int64_t n_keys, bool paced)
@@ -184,7 +188,7 @@ static int produce(int64_t n, int64_t n_keys, bool paced)
     int64_t begin_ns = bench_ns(CLOCK_MONOTONIC), begin_cpu = bench_ns(CLOCK_PROCESS_CPUTIME_ID);
     for (int64_t i = 0; i < n; i++) {
         if (paced && i % BATCH == 0)
-            wait_for_room(ring);
+            wait_for_room(ring, &collector);
         must(mlf_log_metric(keys[i % n_keys], 1.0 / (double)(i + 1), i / n_keys));
     }
     flush_all();

@@ -27,10 +27,11 @@ def sources(root, build):
 def tidy(tool, root, build, path):
     done = subprocess.run([tool, "--quiet", "-p", build, "--extra-arg=-Wno-unknown-warning-option",
                            path], cwd=root, text=True, capture_output=True)
-    findings = re.findall(r"^\S+:\d+:\d+: (?:error|warning): .*", done.stdout, re.MULTILINE)
-    if done.returncode != 0 and not findings:
-        findings = [f"{path}: {done.stdout}{done.stderr}"]
-    return [finding.replace(root + os.sep, "") for finding in findings]
+    found = re.findall(r"^(\S+?)(:\d+:\d+: (?:error|warning): .*)", done.stdout, re.MULTILINE)
+    if done.returncode != 0 and not found:
+        return [f"{path}: {done.stdout}{done.stderr}"]
+    # The tool names a file from the build's folder, with detours.
+    return [os.path.relpath(os.path.join(build, name), root) + rest for name, rest in found]
 
 
 def main():

@@ -304,6 +304,22 @@ static void test_takeover(void)
     mlf__ring_detach(ring);
 }
 
+/* A producer that died between its claim and the head left the head behind the tail. */
+static void test_head_behind_tail(void)
+{
+    struct mlf__ring *ring = new_ring("behind");
+    struct mlf__ring_reader *reader = new_reader(ring);
+    for (int64_t i = 0; i < 10; i++)
+        put(ring, "k", i, 0, "", 0);
+    IS(drain(reader), 10, "ten events are stored");
+    atomic_store(&ring->header->head, 7);
+    OK(put(ring, "k", 10, 0, "", 0) == MLF_OK, "a head that lags behind the tail does no harm");
+    IS(drain(reader), 1, "the event is read");
+    IS(got.step, 10, "as it was put");
+    mlf__ring_reader_destroy(reader);
+    mlf__ring_detach(ring);
+}
+
 static void test_refusals(void)
 {
     struct mlf__ring *ring = new_ring("refuse"), *other = NULL;
@@ -342,6 +358,7 @@ int main(void)
     test_open_claims();
     test_killed_producer();
     test_takeover();
+    test_head_behind_tail();
     test_refusals();
     char command[300];
     snprintf(command, sizeof(command), "rm -rf %s", folder);
