@@ -2,14 +2,13 @@
 /* The public API: metrics, params, tags, artifacts, models. A metric goes straight into the ring.
  *
  * THREAD SAFETY NOTES: |checked| is a set of bits that only ever get set. Registered metrics are entered
- * under |lock|, published with release and never change. |params| is a tsearch() tree under |lock|. */
+ * under mlf__api_lock(), published with release and never change. |params| is a tsearch() tree under it. */
 #include "autolog/api.h"
 
 #include "core/buf.h"
 #include "core/mem.h"
 #include "tracking/names.h"
 
-#include <pthread.h>
 #include <search.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,8 +16,6 @@
 #include <sys/stat.h>
 
 enum { MAX_METRICS = 16384, MAX_NAMES = 16384 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- metrics ---- */
 
@@ -121,9 +118,9 @@ mlf_metric_t mlf_metric(const char *key)
         return metric;
     struct mlf__ring *ring = mlf__session_ring();
     mlf__name_id name = ring != NULL ? mlf__ring_intern(ring, key, strlen(key)) : 0;
-    pthread_mutex_lock(&lock);
+    mlf__api_lock();
     metric.id = register_metric(key, name);
-    pthread_mutex_unlock(&lock);
+    mlf__api_unlock();
     return metric;
 }
 
@@ -176,7 +173,7 @@ static mlf_status remember_param(const struct mlf_run *run, const char *key, con
     snprintf(name, sizeof(name), "%s/%s", run->id, key);
     const struct param probe = {.key = name};
     mlf_status status = MLF_OK;
-    pthread_mutex_lock(&lock);
+    mlf__api_lock();
     struct param **found = tfind(&probe, &params, compare_params);
     if (found == NULL)
         status = new_param(name, value) != NULL ? MLF_OK : MLF_ERR_NOMEM;
@@ -186,7 +183,7 @@ static mlf_status remember_param(const struct mlf_run *run, const char *key, con
                       "Changing param values is not allowed. Param with key='%s' was already "
                       "logged with value='%s' for run ID='%s'. Attempted logging new value '%s'.",
                       key, (*found)->value, run->id, value);
-    pthread_mutex_unlock(&lock);
+    mlf__api_unlock();
     return status;
 }
 

@@ -18,6 +18,11 @@ struct mlf_run {
  * there is nothing to do. */
 mlf_status mlf__api_current_run(struct mlf_run **out);
 
+/* The one mutex of the API: guards the lists of runs, metrics and params. Nothing is logged while it is
+ * held, and a child of fork() finds it free. */
+void mlf__api_lock(void);
+void mlf__api_unlock(void);
+
 /* MLF_OK in place of MLF_ERR_OFF: a program that is switched off has no trouble. */
 mlf_status mlf__api_result(mlf_status status);
 

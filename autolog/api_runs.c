@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public API: starting and ending runs, and which run a thread logs into.
  *
- * THREAD SAFETY NOTES: |lock| guards the list of runs and the choice of the process's run; it is not held
- * while anything is logged. A thread's active run is its own. Run objects are never freed. */
+ * THREAD SAFETY NOTES: mlf__api_lock() guards the list of runs and the choice of the process's run, which is
+ * read without it. A thread's active run is its own. Run objects are never freed. */
 #include "autolog/api.h"
 
 #include "core/buf.h"
 #include "core/mem.h"
 #include "tracking/names.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 enum { END_WAIT_MS = 2000 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct mlf_run *runs;        /* newest first */
-static struct mlf_run *process_run; /* for threads that have none */
-static bool session_run_taken;      /* the session's own run has been given out */
+static struct mlf_run *runs;                  /* newest first */
+static _Atomic(struct mlf_run *) process_run; /* for threads that have none */
+static bool session_run_taken;                /* the session's own run has been given out */
 static _Thread_local struct mlf_run *active_run;
 
 mlf_status mlf__api_emit(const struct mlf_run *run, struct mlf__event event)
@@ -93,13 +91,16 @@ mlf_status mlf_start_run(const mlf_run_options *options, mlf_run **out)
     if (status != MLF_OK)
         return mlf__api_result(status);
     struct mlf_run *run = NULL;
-    pthread_mutex_lock(&lock);
+    mlf__api_lock();
     status = new_run(&run);
-    pthread_mutex_unlock(&lock);
+    mlf__api_unlock();
     if (status == MLF_OK)
         status = announce_run(run, name);
-    if (status != MLF_OK)
+    if (status != MLF_OK) {
+        if (run != NULL)
+            atomic_store(&run->active, false);
         return status;
+    }
     active_run = run;
     if (out != NULL)
         *out = run;
@@ -138,22 +139,31 @@ static struct mlf_run *oldest_active(void)
     return oldest;
 }
 
-/* The run for threads without one. Under a launcher it is always the launcher's. */
+/* Under a launcher its run stays the process's, whoever ended it. */
+static bool is_usable(struct mlf_run *run)
+{
+    return run != NULL && (atomic_load_explicit(&run->active, memory_order_relaxed) ||
+                           mlf__session_has_launcher());
+}
+
+/* The run for threads without one. Called with the lock held. */
 static mlf_status find_process_run(struct mlf_run **out, bool *is_new)
 {
     *is_new = false;
-    if (process_run != NULL && (atomic_load(&process_run->active) || mlf__session_has_launcher())) {
-        *out = process_run;
+    struct mlf_run *run = atomic_load_explicit(&process_run, memory_order_acquire);
+    if (is_usable(run)) {
+        *out = run;
         return MLF_OK;
     }
-    struct mlf_run *run = oldest_active();
+    run = oldest_active();
     if (run == NULL) {
         mlf_status status = new_run(&run);
         if (status != MLF_OK)
             return status;
         *is_new = true;
     }
-    *out = process_run = run;
+    atomic_store_explicit(&process_run, run, memory_order_release);
+    *out = run;
     return MLF_OK;
 }
 
@@ -165,10 +175,13 @@ mlf_status mlf__api_current_run(struct mlf_run **out)
     mlf_status status = mlf__session_begin();
     if (status != MLF_OK)
         return status;
+    *out = atomic_load_explicit(&process_run, memory_order_acquire);
+    if (is_usable(*out))
+        return MLF_OK;
     bool is_new;
-    pthread_mutex_lock(&lock);
+    mlf__api_lock();
     status = find_process_run(out, &is_new);
-    pthread_mutex_unlock(&lock);
+    mlf__api_unlock();
     if (status == MLF_OK && is_new && strcmp((*out)->id, mlf__session_config()->run_id) != 0)
         status = announce_run(*out, NULL);
     return status;

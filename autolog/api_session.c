@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public API: status texts, store and experiment, flush, autolog.
  *
- * THREAD SAFETY NOTES: |experiment| is replaced under |lock| and old values are kept, since a starting run
+ * THREAD SAFETY NOTES: |lock| is the API's one mutex. |experiment| is replaced under it and old values are kept, since a starting run
  * may still read them. */
 #include "autolog/api.h"
 
@@ -18,7 +18,36 @@
 enum { FLUSH_MS = 30000 };
 
 static _Atomic(const char *) experiment;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t at_fork = PTHREAD_ONCE_INIT;
+
+static void lock_it(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void unlock_it(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* Whoever forks holds the lock, so that it is free in the child. */
+static void watch_forks(void)
+{
+    pthread_atfork(lock_it, unlock_it, unlock_it);
+}
+
+void mlf__api_lock(void)
+{
+    pthread_once(&at_fork, watch_forks);
+    lock_it();
+}
+
+void mlf__api_unlock(void)
+{
+    unlock_it();
+}
 
 const char *mlf_status_name(mlf_status status)
 {
@@ -72,7 +101,7 @@ mlf_status mlf_set_experiment(const char *name)
         return status;
     if (state == MLF__SESSION_DORMANT || mlf__session_has_launcher())
         return mlf__session_configure(NULL, name);
-    pthread_mutex_lock(&lock);
+    mlf__api_lock();
     const char *old = mlf__api_experiment();
     if (old == NULL || strcmp(old, name) != 0) {
         char *copy = mlf__strdup(name);
@@ -81,7 +110,7 @@ mlf_status mlf_set_experiment(const char *name)
         else
             status = MLF_ERR_NOMEM;
     }
-    pthread_mutex_unlock(&lock);
+    mlf__api_unlock();
     return status;
 }
 

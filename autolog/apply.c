@@ -147,11 +147,21 @@ static mlf_status find_experiment(struct mlf__apply *apply, const char *name, co
     return ops->experiment_get(apply->store, id[0] != '\0' ? id : "0", out);
 }
 
+/* Whoever applies batches tries again by himself, and may have to end: a database that is locked is given
+ * up after a short wait, unless the URI asks for another one. */
 static mlf_status open_store(struct mlf__apply *apply)
 {
     if (apply->store != NULL)
         return MLF_OK;
-    return mlf__store_open(apply->uri, MLF__STORE_WRITE, &apply->store);
+    struct mlf__buf uri = {0};
+    mlf__buf_puts(&uri, apply->uri);
+    if (strncmp(apply->uri, "sqlite:", 7) == 0 && strchr(apply->uri, '?') == NULL)
+        mlf__buf_puts(&uri, "?timeout=2");
+    mlf_status status = MLF_ERR_NOMEM;
+    if (!uri.failed)
+        status = mlf__store_open(uri.data, MLF__STORE_WRITE, &apply->store);
+    mlf__buf_free(&uri);
+    return status;
 }
 
 /* Inside the transaction: an experiment that is new is made by it. */
@@ -296,7 +306,6 @@ static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run
     mlf_status status = mlf__apply_ensure_run(apply, run);
     if (status == MLF_OK)
         status = apply->store->ops->run_update(apply->store, run->id, run->status, run->end_ms);
-    run->ended_in_store = status == MLF_OK;
     return status;
 }
 
@@ -411,15 +420,17 @@ static mlf_status process_event(struct mlf__apply *apply, const struct mlf__even
     for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next)
         if (p->pid == pid && p->is_command == is_command)
             return MLF_OK;
+    enum { MAX_WORDS = 65536 };
     size_t argc = 1;
-    for (size_t i = 0; i < event->text_len; i++)
+    for (size_t i = 0; i < event->text_len && argc < MAX_WORDS; i++)
         argc += event->text[i] == '\0';
     struct mlf__process *process = mlf__zalloc(1, sizeof(*process));
     char **argv = mlf__zalloc(argc + 1, sizeof(*argv));
     char *exe = mlf__strdup(event->key);
     mlf_status status = process != NULL && argv != NULL && exe != NULL ? MLF_OK : MLF_ERR_NOMEM;
-    for (size_t i = 0; i < argc && status == MLF_OK; i++)
-        if ((argv[i] = mlf__strdup(mlf__event_field(event, i))) == NULL)
+    const char *word = event->text;
+    for (size_t i = 0; i < argc && status == MLF_OK; i++, word += strlen(word) + 1)
+        if ((argv[i] = mlf__strdup(word)) == NULL)
             status = MLF_ERR_NOMEM;
     if (status != MLF_OK) {
         if (argv != NULL)
@@ -447,7 +458,6 @@ static mlf_status training_begins(struct mlf__apply *apply, struct mlf__run_stat
     if (event->text_len > 0 && apply->aliases == NULL &&
         (apply->aliases = mlf__strdup(event->text)) == NULL)
         return MLF_ERR_NOMEM;
-    mlf__copy_text(run->model_id, sizeof(run->model_id), event->model);
     mlf_status status =
         apply->store->ops->set_tag(apply->store, run->id, "mlflow.autologging", event->key);
     return status == MLF_OK ? mlf__files_log_inputs(apply, "train") : status;
@@ -501,8 +511,26 @@ static mlf_status apply_to_run(struct mlf__apply *apply, struct mlf__run_state *
     }
 }
 
+/* Is |id| "" or |prefix| and what an id is made of? Anything else comes from a damaged or hostile file. */
+static bool is_id(const char *id, const char *prefix)
+{
+    static const char letters[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    size_t n = strlen(prefix);
+    if (id[0] == '\0')
+        return true;
+    return strncmp(id, prefix, n) == 0 && id[n] != '\0' && strlen(id) < MLF__ID_SIZE &&
+           id[n + strspn(id + n, letters)] == '\0';
+}
+
 static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event *event)
 {
+    if (!is_id(event->run, "") || !is_id(event->model, "m-")) {
+        mlf__fail(MLF_ERR_INVAL, "an event with a damaged run or model id");
+        return mlf__apply_refused(apply);
+    }
+    if (event->ts_ns / 1000000 > apply->last_event_ms)
+        apply->last_event_ms = event->ts_ns / 1000000;
     switch ((enum mlf__event_kind)event->kind) {
     case MLF__EV_PROCESS:
         return process_event(apply, event);
@@ -539,7 +567,6 @@ static void forget_written(struct mlf__apply *apply)
     apply->experiment = (struct mlf__experiment){0};
     for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next) {
         run->in_store = false;
-        run->ended_in_store = false;
         mlf__params_settle(run, false);
     }
     for (struct mlf__model_state *model = apply->models; model != NULL; model = model->next)
@@ -590,17 +617,64 @@ static void give_way(struct mlf__apply *apply)
     }
 }
 
-mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *events, size_t n)
+/* Copying may take long: the database is not locked meanwhile. Each statement stands for itself then; that
+ * they are repeated after a failure does no harm. */
+static bool copies_files(const struct mlf__event *event)
 {
-    give_way(apply);
+    return event->kind == MLF__EV_ARTIFACT || event->kind == MLF__EV_MODEL;
+}
+
+static mlf_status apply_together(struct mlf__apply *apply, const struct mlf__event *events,
+                                 size_t n)
+{
     mlf_status status = begin(apply);
     if (status != MLF_OK)
         return status;
     for (size_t i = 0; i < n && status == MLF_OK; i++)
         status = apply_event(apply, &events[i]);
-    status = end(apply, status);
+    return end(apply, status);
+}
+
+mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *events, size_t n)
+{
+    give_way(apply);
+    mlf_status status = MLF_OK;
+    for (size_t i = apply->resume_at; i < n && status == MLF_OK; i = apply->resume_at) {
+        size_t end = i;
+        while (end < n && !copies_files(&events[end]))
+            end++;
+        status = end > i ? apply_together(apply, events + i, end - i)
+                         : apply_event(apply, &events[end++]);
+        if (status == MLF_OK)
+            apply->resume_at = end;
+    }
+    if (status == MLF_OK)
+        apply->resume_at = 0;
     apply->last_batch_ns = mlf__monotonic_ns();
     return status;
+}
+
+bool mlf__apply_keeps(const struct mlf__apply *apply)
+{
+    if (mlf__apply_holds(apply) || apply->exit_pid != 0)
+        return true;
+    for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        if (run->is_session && run->params_committed)
+            return false;
+    return apply->processes != NULL || apply->files != NULL;
+}
+
+mlf_status mlf__apply_drops(struct mlf__apply *apply, uint64_t dropped)
+{
+    char text[32];
+    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)dropped);
+    struct mlf__event event = {.kind = MLF__EV_TAG,
+                               .key = "mlf.dropped",
+                               .run = "",
+                               .model = "",
+                               .text = text,
+                               .text_len = (size_t)len};
+    return dropped > 0 ? mlf__apply_batch(apply, &event, 1) : MLF_OK;
 }
 
 bool mlf__apply_holds(const struct mlf__apply *apply)
@@ -611,13 +685,13 @@ bool mlf__apply_holds(const struct mlf__apply *apply)
     return false;
 }
 
-mlf_status mlf__apply_held(struct mlf__apply *apply, bool at_once)
+mlf_status mlf__apply_held(struct mlf__apply *apply)
 {
     int64_t now = mlf__monotonic_ns();
     bool due = false;
     for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
         due |= run->held_since_ns != 0 && now - run->held_since_ns > HELD_WAIT_MS * 1000000ll;
-    if (!at_once && (!due || apply->adapters))
+    if (!due || apply->adapters)
         return MLF_OK;
     mlf_status status = begin(apply);
     if (status != MLF_OK)
@@ -638,6 +712,8 @@ struct ending {
 
 static struct ending ending_of(const struct mlf__apply *apply, int status, int64_t end_ms)
 {
+    if (status == 0 && apply->exit_pid == 0 && end_ms < apply->last_event_ms)
+        end_ms = apply->last_event_ms;
     struct ending ending = {.status = status, .end_ms = end_ms};
     int wait_status = apply->exit_status;
     if (status != 0)
@@ -706,8 +782,7 @@ mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_m
     if (result == MLF_OK)
         result = mlf__files_log_inputs(apply, NULL);
     if (result == MLF_OK)
-        result = mlf__files_log_list(apply);
-    if (result == MLF_OK)
         result = mlf__models_drop_unsaved(apply);
-    return end(apply, result);
+    result = end(apply, result);
+    return result == MLF_OK ? mlf__files_log_list(apply) : result;
 }

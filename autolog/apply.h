@@ -30,7 +30,6 @@ struct mlf__run_state {
     int status;      /* enum mlf__run_status, RUNNING until it ends */
     bool ended_by_program;
     int64_t end_ms;
-    bool ended_in_store;
     struct mlf__held_param *held; /* automatic params that wait */
     size_t n_held, cap_held;
     size_t n_waiting;      /* of them not written yet; written ones go with the commit */
@@ -39,8 +38,6 @@ struct mlf__run_state {
     bool params_committed; /* the same, as of the last commit */
     void *params;  /* tsearch trees of struct mlf__seen: params written, and metric keys with */
     void *metrics; /* the form that MLflow takes */
-    char model_id[MLF__ID_SIZE]; /* of the training in progress */
-    int64_t last_step;
 };
 
 /* A process that logged, as its PROCESS event described it. */
@@ -85,11 +82,13 @@ struct mlf__apply {
     char *aliases;               /* "c=C g=gamma": of the adapter, else of the program's preset */
     struct mlf__metric *pending; /* metrics of the batch */
     size_t n_pending, cap_pending;
-    int32_t exit_pid; /* whose exit status was recorded; 0: none */
-    int exit_status;  /* as waitpid() gives it */
-    int64_t busy_since_ns;  /* monotonic: since when batches have followed without a pause */
+    int32_t exit_pid;      /* whose exit status was recorded; 0: none */
+    int exit_status;       /* as waitpid() gives it */
+    size_t resume_at;      /* events of the batch in hand that are committed already */
+    int64_t last_event_ms; /* the latest time of an event */
+    int64_t busy_since_ns; /* monotonic: since when batches have followed without a pause */
     int64_t last_batch_ns;
-    char *refused;    /* the first thing that the store refused: its text */
+    char *refused; /* the first thing that the store refused: its text */
     size_t n_refused;
 };
 
@@ -100,10 +99,15 @@ void mlf__apply_free(struct mlf__apply *apply);
  * The store is opened when it is not open yet. */
 mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *events, size_t n);
 
-/* Are automatic params held back? Then what was applied must not be forgotten by its source. */
+/* Are automatic params held back? */
 bool mlf__apply_holds(const struct mlf__apply *apply);
-/* Writes held params that have waited long enough (2 s, while no adapter is expected), or all |at_once|. */
-mlf_status mlf__apply_held(struct mlf__apply *apply, bool at_once);
+/* Is something known here that no store has yet: held params, the command line they come from, the exit
+ * record? Then what was applied must not be forgotten by its source. */
+bool mlf__apply_keeps(const struct mlf__apply *apply);
+/* Tags the session's run with the number of events that were dropped, when there were any. */
+mlf_status mlf__apply_drops(struct mlf__apply *apply, uint64_t dropped);
+/* Writes held params that have waited long enough (2 s, while no adapter is expected). */
+mlf_status mlf__apply_held(struct mlf__apply *apply);
 
 /* The end of the session: held params, files, models that were never saved; every run that is still
  * active ends as |status| at |end_ms|. 0: as the exit record says, with tag mlf.exit_code or mlf.signal;

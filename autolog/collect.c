@@ -28,13 +28,13 @@ struct pidfd_info_v0 {
 #define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
 enum { PIDFD_HAS_EXIT = 1 << 3 };
 
-/* Cuts all ties with the program: terminal, directory, descriptors. False in the process that only
- * started the collector. */
-static bool detach(void)
+/* Cuts all ties with the program: parent, terminal, directory, descriptors. The first process ends here;
+ * its exit status tells the program whether there is a second one. */
+static void detach(void)
 {
     pid_t pid = fork();
     if (pid != 0)
-        return false;
+        _exit(pid > 0 ? 0 : 1);
     setsid();
     if (chdir("/") != 0)
         mlf__log(MLF__LOG_WARN, "chdir /: %s", strerror(errno));
@@ -44,7 +44,18 @@ static bool detach(void)
     if (syscall(SYS_close_range, 3u, ~0u, 0u) != 0)
         for (int fd = 3; fd < 1024; fd++)
             close(fd);
-    return true;
+}
+
+/* `mlf sync` looks at a ring under its lock, for a moment. */
+static mlf_status lock_ring(struct mlf__ring *ring)
+{
+    enum { TRIES = 1000, NAP_MS = 5 };
+    mlf_status status = mlf__ring_lock(ring);
+    for (int i = 0; status == MLF_ERR_BUSY && i < TRIES; i++) {
+        poll(NULL, 0, NAP_MS);
+        status = mlf__ring_lock(ring);
+    }
+    return status;
 }
 
 /* A pidfd of the process |id|; -1 when it is gone or there are no pidfds. */
@@ -125,12 +136,11 @@ static mlf_status collect_ring(struct mlf__ring *ring)
 
 mlf_status mlf__collect(const char *ring_path)
 {
-    if (!detach())
-        return MLF_OK;
+    detach();
     struct mlf__ring *ring;
     mlf_status status = mlf__ring_attach(ring_path, &ring);
     if (status == MLF_OK)
-        status = mlf__ring_lock(ring);
+        status = lock_ring(ring);
     if (status == MLF_OK) {
         mlf__ring_set_collector(ring);
         status = collect_ring(ring);

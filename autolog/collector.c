@@ -24,6 +24,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const int64_t HEARTBEAT_NS = 30000000000;
+
 enum {
     POLL_MIN_MS = 5,
     POLL_MAX_MS = 50,
@@ -40,6 +42,7 @@ struct mlf__collector {
     struct mlf__ring_reader *reader;
     struct mlf__journal *spill_out; /* appended to by the drain thread; NULL while there is none */
     struct mlf__journal *spill_in;  /* the same file, read by the writer thread */
+    uint64_t lost;                  /* void claims that earlier readers skipped */
     bool from_spill;                /* the writer reads the spill before the ring */
     char spill_path[MLF__PATH_SIZE];
     bool offline; /* MLF_OFFLINE: everything stays in the spill */
@@ -49,6 +52,7 @@ struct mlf__collector {
     struct mlf__batch batch;
     char *error; /* the last error of the store, NULL when it works; the writer's */
     bool gave_up;
+    bool batch_failed; /* memory ran out while the batch was filled */
 };
 
 /* ---- the drain thread: ring into spill ---- */
@@ -64,7 +68,7 @@ struct spill {
 
 static void flush_spill(struct spill *spill)
 {
-    if (spill->status == MLF_OK && spill->buf.len > 0)
+    if (spill->status == MLF_OK && (spill->buf.len > 0 || spill->buf.failed))
         spill->status = mlf__journal_write(spill->collector->spill_out, &spill->buf);
     spill->buf.len = 0;
 }
@@ -109,12 +113,13 @@ static void close_spill(struct mlf__collector *c, bool delete)
 }
 
 /* Copies everything that is not released to the spill, the batch that the writer works on included, and
- * releases it. A reader of its own begins at the tail; it takes the place of the old one. */
+ * releases it. The first time a reader of its own begins at the tail and takes the place of the old one; what
+ * that has delivered stands in the spill, so it goes on from there, and settles its open claims. */
 static mlf_status spill_ring(struct mlf__collector *c)
 {
     mlf_status status = c->spill_out == NULL ? open_spill(c) : MLF_OK;
-    struct mlf__ring_reader *reader = NULL;
-    if (status == MLF_OK)
+    struct mlf__ring_reader *reader = c->from_spill ? c->reader : NULL;
+    if (status == MLF_OK && reader == NULL)
         status = mlf__ring_reader_create(c->ring, &reader);
     if (status != MLF_OK) {
         if (!c->from_spill)
@@ -129,15 +134,21 @@ static mlf_status spill_ring(struct mlf__collector *c)
     flush_spill(&spill);
     mlf__buf_free(&spill.buf);
     if (spill.status != MLF_OK) {
-        mlf__ring_reader_destroy(reader);
+        if (reader == c->reader)
+            mlf__ring_reader_rewind(reader);
+        else
+            mlf__ring_reader_destroy(reader);
         return spill.status;
     }
     if (!c->from_spill)
         mlf__journal_seek(c->spill_in,
                           spill.resume_offset >= 0 ? spill.resume_offset : spill.end_offset);
     c->from_spill = true;
-    mlf__ring_reader_destroy(c->reader);
-    c->reader = reader;
+    if (reader != c->reader) {
+        c->lost += mlf__ring_lost(c->reader);
+        mlf__ring_reader_destroy(c->reader);
+        c->reader = reader;
+    }
     mlf__ring_release(reader, mlf__ring_reader_position(reader));
     return MLF_OK;
 }
@@ -157,7 +168,12 @@ static void *drain_thread(void *arg)
     struct mlf__collector *c = arg;
     int64_t wait_ms = POLL_MIN_MS;
     size_t used_before = 0;
+    int64_t touched_ns = mlf__monotonic_ns();
     for (;;) {
+        if (mlf__monotonic_ns() - touched_ns > HEARTBEAT_NS) {
+            touched_ns = mlf__monotonic_ns();
+            mlf__ring_touch(c->ring);
+        }
         uint32_t bell = mlf__ring_bell(c->ring);
         size_t used = mlf__ring_used(c->ring);
         pthread_mutex_lock(&c->lock);
@@ -179,8 +195,16 @@ static void *drain_thread(void *arg)
 static bool add_to_batch(const struct mlf__event *event, uint64_t position, void *user)
 {
     (void)position;
-    struct mlf__batch *batch = user;
-    return mlf__batch_add(batch, event) && batch->n < MLF__BATCH_MAX;
+    struct mlf__collector *c = user;
+    c->batch_failed = !mlf__batch_add(&c->batch, event);
+    return !c->batch_failed && c->batch.n < MLF__BATCH_MAX;
+}
+
+/* Deletes the spill once it has been read, unless something of it is known to us only. */
+static void drop_spill(struct mlf__collector *c, bool keeps)
+{
+    if (c->spill_out != NULL && !c->from_spill && !keeps)
+        close_spill(c, true);
 }
 
 static void read_spill(struct mlf__collector *c)
@@ -188,15 +212,20 @@ static void read_spill(struct mlf__collector *c)
     struct mlf__event event;
     mlf_status status = MLF_OK;
     while (c->batch.n < MLF__BATCH_MAX) {
+        int64_t before = mlf__journal_offset(c->spill_in);
         status = mlf__journal_read(c->spill_in, &event);
-        if (status == MLF_ERR_NOT_FOUND)
+        if (status == MLF_ERR_NOT_FOUND || status == MLF_ERR_NOMEM)
             break;
-        if (status == MLF_OK && !mlf__batch_add(&c->batch, &event))
+        if (status == MLF_OK && !mlf__batch_add(&c->batch, &event)) {
+            mlf__journal_seek(c->spill_in, before);
             break;
+        }
     }
-    /* Everything in it is stored: on with the ring. Params that wait would be lost with it. */
-    if (status == MLF_ERR_NOT_FOUND && c->batch.n == 0 && !mlf__apply_holds(&c->apply))
-        close_spill(c, true);
+    if (status != MLF_ERR_NOT_FOUND || c->batch.n > 0)
+        return;
+    /* Everything in it is stored: on with the ring. */
+    c->from_spill = false;
+    drop_spill(c, mlf__apply_keeps(&c->apply));
 }
 
 /* The position up to which everything is in the batch or stored. In the spill it stands still: only its
@@ -208,7 +237,10 @@ static uint64_t fetch_batch(struct mlf__collector *c)
     if (c->from_spill)
         read_spill(c);
     if (!c->from_spill)
-        mlf__ring_read(c->reader, MLF__BATCH_MAX, add_to_batch, &c->batch);
+        mlf__ring_read(c->reader, MLF__BATCH_MAX, add_to_batch, c);
+    if (!c->from_spill && c->batch_failed)
+        mlf__ring_reader_rewind(c->reader);
+    c->batch_failed = false;
     uint64_t position = c->from_spill ? 0 : mlf__ring_reader_floor(c->reader);
     pthread_mutex_unlock(&c->lock);
     return position;
@@ -216,15 +248,16 @@ static uint64_t fetch_batch(struct mlf__collector *c)
 
 static void batch_is_stored(struct mlf__collector *c, uint64_t position)
 {
-    bool holds = mlf__apply_holds(&c->apply);
+    bool keeps = mlf__apply_keeps(&c->apply);
     pthread_mutex_lock(&c->lock);
-    if (!holds) {
+    if (!keeps) {
         /* Should the drain thread have spilled meanwhile, the batch stands in the spill as well, before
          * the place from which on the writer reads it. */
         if (c->from_spill && position == 0)
             mlf__journal_set_synced(c->spill_in, mlf__journal_offset(c->spill_in));
         else if (!c->from_spill)
             mlf__ring_release(c->reader, position);
+        drop_spill(c, keeps);
     }
     pthread_mutex_unlock(&c->lock);
     if (position > 0)
@@ -327,6 +360,20 @@ static void wait_for_events(struct mlf__collector *c, int64_t *wait_ms)
     }
 }
 
+/* Writes params that have waited long enough. False when the store was given up. */
+static bool write_held(struct mlf__collector *c)
+{
+    mlf_status status = mlf__apply_held(&c->apply);
+    if (status == MLF_OK)
+        return true;
+    set_error(c, mlf__errmsg());
+    mlf__apply_close_store(&c->apply);
+    c->gave_up = past_deadline(c) || (is_finishing(c) && !may_pass(status));
+    if (!c->gave_up)
+        mlf__ring_sleep(c->ring, mlf__ring_bell(c->ring), RETRY_MIN_MS);
+    return !c->gave_up;
+}
+
 static void *writer_thread(void *arg)
 {
     struct mlf__collector *c = arg;
@@ -344,8 +391,8 @@ static void *writer_thread(void *arg)
             batch_is_stored(c, position);
         if (finishing && !reads_spill(c))
             return NULL;
-        if (mlf__apply_held(&c->apply, reads_spill(c)) != MLF_OK)
-            set_error(c, mlf__errmsg());
+        if (!write_held(c))
+            return NULL;
         wait_for_events(c, &wait_ms);
     }
 }
@@ -396,12 +443,18 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
     return MLF_OK;
 }
 
-static void fill_summary(struct mlf__collector *c, struct mlf__summary *out)
+/* Events that found no room, and claims whose owners died before they had written. */
+static uint64_t dropped(const struct mlf__collector *c)
 {
-    *out = (struct mlf__summary){.status = MLF__RUN_RUNNING};
+    return mlf__ring_drops(c->ring) + c->lost + mlf__ring_lost(c->reader);
+}
+
+static void fill_summary(struct mlf__collector *c, int status, struct mlf__summary *out)
+{
+    *out = (struct mlf__summary){.status = status};
     mlf__copy_text(out->run_id, sizeof(out->run_id), c->apply.config.run_id);
     out->store = mlf__uri_display(c->apply.uri);
-    out->dropped = mlf__ring_drops(c->ring) + mlf__ring_lost(c->reader);
+    out->dropped = dropped(c);
     const char *error = c->error != NULL ? c->error : c->apply.refused;
     out->error = error != NULL ? mlf__strdup(error) : NULL;
     struct mlf__run_record run = {0};
@@ -428,22 +481,6 @@ static void stop_threads(struct mlf__collector *c, int64_t timeout_ms)
         pthread_join(c->writer, NULL);
 }
 
-/* Drops what happened, as tag of the session's run. */
-static void tag_drops(struct mlf__collector *c)
-{
-    uint64_t dropped = mlf__ring_drops(c->ring) + mlf__ring_lost(c->reader);
-    char text[32];
-    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)dropped);
-    struct mlf__event event = {.kind = MLF__EV_TAG,
-                               .key = "mlf.dropped",
-                               .run = "",
-                               .model = "",
-                               .text = text,
-                               .text_len = (size_t)len};
-    if (dropped > 0)
-        mlf__apply_batch(&c->apply, &event, 1);
-}
-
 static void put_run_end(struct mlf__ring *ring, int status, int64_t end_ns)
 {
     struct mlf__event event = {.kind = MLF__EV_RUN_END,
@@ -463,7 +500,9 @@ static mlf_status finish_session(struct mlf__collector *c, int status, int64_t e
     mlf_status result = mlf__merge_session_journals(&c->apply, mlf__ring_path(c->ring));
     if (result != MLF_OK)
         return result;
-    tag_drops(c);
+    result = mlf__apply_drops(&c->apply, dropped(c));
+    if (result != MLF_OK)
+        return result;
     return mlf__apply_finish(&c->apply, status, (end_ns != 0 ? end_ns : mlf__now_ns()) / 1000000);
 }
 
@@ -471,8 +510,7 @@ static mlf_status finish_session(struct mlf__collector *c, int status, int64_t e
 static mlf_status finish_offline(struct mlf__collector *c, int status, struct mlf__summary *out)
 {
     bool spilled = mlf__ring_used(c->ring) == 0;
-    fill_summary(c, out);
-    out->status = status;
+    fill_summary(c, status, out);
     out->error_journal = mlf__strdup(spilled ? c->spill_path : mlf__ring_path(c->ring));
     if (c->spill_out != NULL)
         mlf__journal_sync(c->spill_out);
@@ -496,7 +534,7 @@ mlf_status mlf__collector_finish(struct mlf__collector *c, int status, int64_t e
     mlf_status result = c->gave_up ? MLF_ERR_IO : finish_session(c, status, end_ns);
     if (result != MLF_OK && !c->gave_up)
         set_error(c, mlf__errmsg());
-    fill_summary(c, out);
+    fill_summary(c, status, out);
     mlf__apply_close_store(&c->apply);
     bool all_stored = result == MLF_OK && !c->from_spill;
     if (!all_stored)

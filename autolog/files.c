@@ -100,13 +100,14 @@ static mlf_status log_input(struct mlf__apply *apply, const struct mlf__run_stat
                             struct mlf__file *file, const char *context)
 {
     struct mlf__digest digest;
-    if (mlf__digest_file(file->path, &digest) != MLF_OK)
-        return MLF_OK; /* gone or not a regular file: it stays in the list of files */
+    mlf_status status = mlf__digest_file(file->path, &digest);
+    if (status != MLF_OK) /* gone or not a regular file: it stays in the list of files */
+        return status == MLF_ERR_NOMEM ? status : MLF_OK;
     char short_digest[DIGEST_CHARS + 1];
     snprintf(short_digest, sizeof(short_digest), "%.*s", DIGEST_CHARS, digest.hex);
     const char *name = strrchr(file->path, '/');
     char *source = source_json(file->path), *profile = profile_json(&digest);
-    mlf_status status = MLF_ERR_NOMEM;
+    status = MLF_ERR_NOMEM;
     if (source != NULL && profile != NULL) {
         struct mlf__dataset_input input = {.name = name != NULL ? name + 1 : file->path,
                                            .digest = short_digest,

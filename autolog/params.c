@@ -14,12 +14,15 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_HELD = 1000 };
+
 struct mlf__held_param {
     char *key;
     char *value;
     int source;
     int32_t pid;
     bool written; /* in the transaction that is going on */
+    bool fresh;   /* held since the last commit: when that fails, its event comes again */
 };
 
 static const char *source_name(int source)
@@ -48,11 +51,11 @@ void mlf__params_settle(struct mlf__run_state *run, bool committed)
 {
     size_t kept = 0;
     for (size_t i = 0; i < run->n_held; i++) {
-        if (committed && run->held[i].written) {
+        if (committed ? run->held[i].written : run->held[i].fresh) {
             drop(&run->held[i]);
             continue;
         }
-        run->held[i].written = false;
+        run->held[i].written = run->held[i].fresh = false;
         run->held[kept++] = run->held[i];
     }
     run->n_held = run->n_waiting = kept;
@@ -94,6 +97,10 @@ static mlf_status hold(struct mlf__run_state *run, const char *key, char *value,
             return MLF_OK;
         }
     }
+    if (run->n_held >= MAX_HELD) {
+        mlf__free(value);
+        return mlf__fail(MLF_ERR_INVAL, "more than %d params at once", MAX_HELD);
+    }
     char *name = mlf__strdup(key);
     if (name == NULL || mlf__grow((void **)&run->held, &run->cap_held, run->n_held + 1,
                                   sizeof(*run->held)) != MLF_OK) {
@@ -101,8 +108,8 @@ static mlf_status hold(struct mlf__run_state *run, const char *key, char *value,
         mlf__free(value);
         return MLF_ERR_NOMEM;
     }
-    run->held[run->n_held++] =
-        (struct mlf__held_param){.key = name, .value = value, .source = source, .pid = pid};
+    run->held[run->n_held++] = (struct mlf__held_param){
+        .key = name, .value = value, .source = source, .pid = pid, .fresh = true};
     run->n_waiting++;
     if (run->held_since_ns == 0)
         run->held_since_ns = mlf__monotonic_ns();
@@ -205,7 +212,9 @@ static void hold_option(const char *name, const char *value, void *user)
     if (line->status != MLF_OK || key[0] == '\0')
         return;
     char *copy = mlf__strdup(value);
-    line->status = copy != NULL ? hold(line->run, key, copy, MLF__SRC_CMDLINE, 0) : MLF_ERR_NOMEM;
+    mlf_status status =
+        copy != NULL ? hold(line->run, key, copy, MLF__SRC_CMDLINE, 0) : MLF_ERR_NOMEM;
+    line->status = mlf__apply_is_refusal(status) ? mlf__apply_refused(line->apply) : status;
 }
 
 /* Adds the options of the main process's command line to the held params. */
@@ -293,6 +302,8 @@ mlf_status mlf__params_event(struct mlf__apply *apply, struct mlf__run_state *ru
                              const struct mlf__event *event)
 {
     int source = event->flags & MLF__EVF_SOURCE_MASK;
+    if (source > MLF__SRC_RECOGNISER)
+        source = MLF__SRC_RECOGNISER; /* a source of a newer mlf, or a forged one */
     char *value = value_text(event);
     if (value == NULL)
         return MLF_ERR_NOMEM;

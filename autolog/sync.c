@@ -50,7 +50,7 @@ static mlf_status apply_journal(struct mlf__apply *apply, struct mlf__journal *j
         end = got == MLF_ERR_NOT_FOUND;
         if (status == MLF_OK && batch.n > 0)
             status = apply_and_clear(apply, &batch);
-        if (status == MLF_OK && !mlf__apply_holds(apply))
+        if (status == MLF_OK && !mlf__apply_keeps(apply))
             mlf__journal_set_synced(journal, mlf__journal_offset(journal));
     }
     if (damaged > 0)
@@ -81,7 +81,7 @@ static mlf_status apply_ring(struct mlf__apply *apply, struct mlf__ring *ring)
         status = mlf__batch_init(&merge.batch);
     while (status == MLF_OK && mlf__ring_read(reader, MLF__BATCH_MAX, add_event, &merge) > 0) {
         status = apply_and_clear(apply, &merge.batch);
-        if (status == MLF_OK && !mlf__apply_holds(apply)) {
+        if (status == MLF_OK && !mlf__apply_keeps(apply)) {
             mlf__ring_release(reader, mlf__ring_reader_position(reader));
             mlf__ring_settle(ring, mlf__ring_reader_floor(reader));
         }
@@ -132,6 +132,15 @@ static bool classify(const char *name, struct spool_file *out)
     return true;
 }
 
+/* A ring that was never finished: its maker died within the moment that takes. */
+static bool is_abandoned(const char *path, const char *name)
+{
+    enum { OLD_MS = 60000 };
+    struct stat st;
+    return ends_with(name, ".ring.new") && stat(path, &st) == 0 &&
+           mlf__now_ms() - (int64_t)st.st_mtime * 1000 > OLD_MS;
+}
+
 static void list_folder(const char *folder, void *user)
 {
     struct spool_list *list = user;
@@ -140,6 +149,8 @@ static void list_folder(const char *folder, void *user)
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         struct spool_file file;
         int n = snprintf(file.path, sizeof(file.path), "%s/%s", folder, entry->d_name);
+        if (n > 0 && (size_t)n < sizeof(file.path) && is_abandoned(file.path, entry->d_name))
+            unlink(file.path);
         if (n < 0 || (size_t)n >= sizeof(file.path) || !classify(entry->d_name, &file) ||
             mlf__grow((void **)&list->files, &list->cap, list->n + 1, sizeof(*list->files)) !=
                 MLF_OK)
@@ -259,12 +270,16 @@ static enum session_state examine_ring(const struct mlf__sync_options *options,
     session->config = *mlf__ring_config(session->ring);
     if (!wanted(options, &session->config))
         return SESSION_OTHER;
-    if (mlf__ring_lock(session->ring) != MLF_OK)
-        return mlf__ring_producers_dead(session->ring) ? SESSION_COLLECTED : SESSION_ALIVE;
+    /* The lock comes last: a collector that is just starting wants it. */
     bool elsewhere;
-    if (mlf__ring_all_dead(session->ring, &elsewhere) || (elsewhere && is_stale(options, path)))
-        return SESSION_ORPHAN;
-    return SESSION_ALIVE;
+    bool dead = mlf__ring_all_dead(session->ring, &elsewhere);
+    if (elsewhere && !is_stale(options, path))
+        return SESSION_ALIVE;
+    if (!elsewhere && !dead)
+        return mlf__ring_producers_dead(session->ring) ? SESSION_COLLECTED : SESSION_ALIVE;
+    if (mlf__ring_lock(session->ring) != MLF_OK)
+        return SESSION_COLLECTED;
+    return access(path, F_OK) == 0 ? SESSION_ORPHAN : SESSION_ALIVE;
 }
 
 static enum session_state examine_journal(const struct mlf__sync_options *options,
@@ -307,6 +322,8 @@ static mlf_status merge_file(struct mlf__apply *apply, const struct session *ses
         return apply_ring(apply, session->ring);
     struct mlf__journal *journal = NULL;
     mlf_status status = mlf__journal_open(file->path, &journal);
+    if (status == MLF_ERR_NOT_FOUND)
+        return MLF_OK; /* another `mlf sync` has merged it meanwhile */
     if (status == MLF_OK)
         status = mlf__journal_lock(journal);
     if (status == MLF_OK)
@@ -329,22 +346,42 @@ static int64_t last_change_ms(const struct session *session)
     return last;
 }
 
+/* The launcher's process: it made the ring, and it wrote the spill. */
+static int32_t launcher_pid(const struct session *session)
+{
+    struct mlf__journal *journal = NULL;
+    int32_t pid = session->ring != NULL ? mlf__ring_owner(session->ring).pid : 0;
+    for (size_t i = 0; i < session->n && pid == 0; i++)
+        if (session->files[i].kind == FILE_SPILL &&
+            mlf__journal_open(session->files[i].path, &journal) == MLF_OK)
+            pid = mlf__journal_writer(journal)->pid;
+    mlf__journal_close(journal);
+    return pid;
+}
+
 static mlf_status settle(const struct mlf__sync_options *options, struct session *session)
 {
     struct mlf__apply apply;
     int64_t end_ms = last_change_ms(session);
     mlf_status status = mlf__apply_init(&apply, &session->config);
+    if ((session->config.flags & MLF__CONFIG_LAUNCHER) != 0)
+        apply.launcher_pid = launcher_pid(session);
     for (size_t i = 0; i < session->n && status == MLF_OK; i++)
         status = merge_file(&apply, session, &session->files[i]);
+    if (status == MLF_OK && session->ring != NULL)
+        status = mlf__apply_drops(&apply, mlf__ring_drops(session->ring));
     if (status == MLF_OK)
         status = mlf__apply_finish(&apply, 0, end_ms);
     for (size_t i = 0; i < session->n && status == MLF_OK; i++)
         unlink(session->files[i].path);
     if (status == MLF_OK)
         say(options, "merged run %.8s into %s", session->config.run_id, apply.uri);
-    else
+    else if (status != MLF_ERR_BUSY)
         say(options, "run %.8s could not be merged: %s (%s stays)", session->config.run_id,
             mlf__errmsg(), session->files[0].path);
+    if (status == MLF_OK && apply.n_refused > 0)
+        say(options, "run %.8s: the store refused %zu events: %s", session->config.run_id,
+            apply.n_refused, apply.refused != NULL ? apply.refused : "");
     mlf__apply_free(&apply);
     return status;
 }
@@ -356,12 +393,13 @@ enum wait_outcome { WAIT_STORED, WAIT_DIED, WAIT_STUCK };
 static enum wait_outcome wait_for_collector(const struct mlf__sync_options *options,
                                             const struct session *session, const char *path)
 {
-    enum { NAP_MS = 20, SAY_MS = 1000, PATIENCE_MS = 10000 };
+    enum { NAP_NS = 20000000 };
+    static const int64_t say_ns = 1000000000, patience_ns = 10000000000;
     int64_t begin = mlf__monotonic_ns(), progress = begin;
     uint64_t settled = mlf__ring_settled(session->ring);
     bool said = false;
     while (access(path, F_OK) == 0) {
-        struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
+        struct timespec nap = {.tv_nsec = NAP_NS};
         nanosleep(&nap, NULL);
         int64_t now = mlf__monotonic_ns();
         if (mlf__ring_settled(session->ring) != settled) {
@@ -370,11 +408,11 @@ static enum wait_outcome wait_for_collector(const struct mlf__sync_options *opti
         }
         if (mlf__ring_lock(session->ring) == MLF_OK)
             return access(path, F_OK) == 0 ? WAIT_DIED : WAIT_STORED;
-        if (!said && now - begin > SAY_MS * 1000000ll) {
+        if (!said && now - begin > say_ns) {
             say(options, "waiting for the collector of run %.8s", session->config.run_id);
             said = true;
         }
-        if (now - progress > PATIENCE_MS * 1000000ll) {
+        if (now - progress > patience_ns) {
             struct mlf__proc_id collector = {0};
             mlf__ring_collector(session->ring, &collector);
             say(options, "the collector of run %.8s (pid %d) does not advance",
@@ -396,7 +434,19 @@ static const char *ring_path_of(const struct session *session)
 static void sync_session(const struct mlf__sync_options *options, struct session *session,
                          struct mlf__sync_result *out)
 {
+    enum { LEAVE_NAPS = 50, NAP_NS = 10000000 };
+    mlf_status status;
     enum session_state state = examine(options, session);
+    /* Who has just been killed is waited for, for a moment. */
+    for (int i = 0; i < LEAVE_NAPS && options->wait && state == SESSION_ALIVE &&
+                    session->ring != NULL && mlf__ring_leaving(session->ring);
+         i++) {
+        struct timespec nap = {.tv_nsec = NAP_NS};
+        nanosleep(&nap, NULL);
+        mlf__ring_detach(session->ring);
+        session->ring = NULL;
+        state = examine(options, session);
+    }
     if (options->list_only && state != SESSION_OTHER) {
         static const char *const names[] = {"left behind", "alive", "being stored", "",
                                             "unreadable"};
@@ -411,10 +461,11 @@ static void sync_session(const struct mlf__sync_options *options, struct session
         state = SESSION_ORPHAN;
     switch (state) {
     case SESSION_ORPHAN:
-        if (settle(options, session) == MLF_OK)
-            out->merged++;
-        else
-            out->failed++;
+        status = settle(options, session);
+        out->merged += status == MLF_OK;
+        out->waiting +=
+            status == MLF_ERR_BUSY; /* another `mlf sync` is at it, or the store is locked */
+        out->failed += status != MLF_OK && status != MLF_ERR_BUSY;
         break;
     case SESSION_COLLECTED:
         out->waiting += outcome == WAIT_STUCK;

@@ -257,7 +257,8 @@ static void drop_ring(struct session *session)
 static int run_unrecorded(struct session *session)
 {
     if (!session->options.quiet)
-        mlf__cli_say("this run is not recorded: %s", mlf__errmsg());
+        mlf__cli_say("this run is not recorded: %s (MLF_SPOOL names another folder for it)",
+                     mlf__errmsg());
     return mlf__launch_plain(&session->program, session->options.command);
 }
 

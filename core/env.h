@@ -13,7 +13,7 @@
     XX(MLF_LOG, "",                                                                                \
        "LEVEL[:FILE]: error, warn, info or debug messages of mlf, to FILE (mlf-<pid>.log in the "  \
        "spool)")                                                                                   \
-    XX(MLF_SPOOL, "", "directory for rings and journals")                                          \
+    XX(MLF_SPOOL, "", "directory for rings and journals, an absolute path")                        \
     XX(MLF_OFFLINE, "", "1: write journals only; `mlf sync` merges them later")                    \
     XX(MLF_SESSION, "", "set by mlf for child processes")                                          \
     XX(MLFLOW_TRACKING_URI, "", "the store (default sqlite:///mlflow.db)")                         \

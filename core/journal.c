@@ -38,6 +38,8 @@ struct journal_header {
 
 struct mlf__journal {
     int fd;
+    dev_t dev; /* what |fd| was opened on: a host may close it, and its next file gets the number */
+    ino_t ino;
     char path[1024];
     struct journal_header header;
     struct mlf__buf chunk; /* bytes read ahead, from |chunk_at| */
@@ -87,7 +89,12 @@ static struct mlf__journal *journal_new(const char *path, int fd)
         mmap(NULL, sizeof(*journal), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (journal == MAP_FAILED)
         return NULL;
+    struct stat st;
     journal->fd = fd;
+    if (syscall(SYS_fstat, fd, &st) == 0) {
+        journal->dev = st.st_dev;
+        journal->ino = st.st_ino;
+    }
     mlf__copy_text(journal->path, sizeof(journal->path), path);
     return journal;
 }
@@ -182,10 +189,47 @@ void mlf__journal_encode(struct mlf__buf *buf, const struct mlf__event *event)
     buf->len += size;
 }
 
+int64_t mlf__journal_size(const struct mlf__journal *journal)
+{
+    struct stat st;
+    return syscall(SYS_fstat, journal->fd, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+/* Does the descriptor still belong to the journal? The program may have closed all it found. */
+static bool fd_is_ours(const struct mlf__journal *journal)
+{
+    struct stat st;
+    return syscall(SYS_fstat, journal->fd, &st) == 0 && st.st_dev == journal->dev &&
+           st.st_ino == journal->ino;
+}
+
+/* Opens the file again after the program closed it. Two threads may do so at once: the loser's
+ * descriptor stays open, which is no harm. */
+static mlf_status reopen(struct mlf__journal *journal)
+{
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, journal->path,
+                          O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0)
+        return mlf__fail_errno(errno, "%s: the journal cannot be opened again", journal->path);
+    if (syscall(SYS_fstat, fd, &st) != 0 || st.st_dev != journal->dev ||
+        st.st_ino != journal->ino) {
+        syscall(SYS_close, fd);
+        return mlf__fail(MLF_ERR_STATE, "%s: the journal was replaced", journal->path);
+    }
+    journal->fd = fd;
+    return MLF_OK;
+}
+
 /* What a full disk left half written would end the reading, so it is cut off again. */
 static mlf_status append(struct mlf__journal *journal, const void *data, size_t len)
 {
     long n;
+    if (!fd_is_ours(journal)) {
+        mlf_status status = reopen(journal);
+        if (status != MLF_OK)
+            return status;
+    }
     do
         n = syscall(SYS_write, journal->fd, data, len);
     while (n < 0 && errno == EINTR);
@@ -193,8 +237,9 @@ static mlf_status append(struct mlf__journal *journal, const void *data, size_t 
         return MLF_OK;
     int err = n < 0 ? errno : ENOSPC;
     if (n > 0) {
+        /* Another thread may have found room meanwhile: then the piece stays, as a damaged record. */
         off_t end = (off_t)syscall(SYS_lseek, journal->fd, (off_t)0, SEEK_CUR);
-        if (syscall(SYS_ftruncate, journal->fd, end - n) != 0)
+        if (end == mlf__journal_size(journal) && syscall(SYS_ftruncate, journal->fd, end - n) != 0)
             err = errno;
     }
     return mlf__fail_errno(err, "%s: the journal cannot be written", journal->path);
@@ -228,7 +273,7 @@ mlf_status mlf__journal_write(struct mlf__journal *journal, const struct mlf__bu
 
 mlf_status mlf__journal_sync(struct mlf__journal *journal)
 {
-    if (syscall(SYS_fdatasync, journal->fd) != 0)
+    if (fd_is_ours(journal) && syscall(SYS_fdatasync, journal->fd) != 0)
         return mlf__fail_errno(errno, "%s: cannot be synced to disk", journal->path);
     return MLF_OK;
 }
@@ -237,7 +282,8 @@ void mlf__journal_close(struct mlf__journal *journal)
 {
     if (journal == NULL)
         return;
-    syscall(SYS_close, journal->fd);
+    if (fd_is_ours(journal))
+        syscall(SYS_close, journal->fd);
     mlf__buf_free(&journal->chunk);
     mlf__free(journal->strings);
     munmap(journal, sizeof(*journal));
@@ -416,11 +462,6 @@ mlf_status mlf__journal_read(struct mlf__journal *journal, struct mlf__event *ou
 int64_t mlf__journal_offset(const struct mlf__journal *journal)
 {
     return journal->offset;
-}
-
-int64_t mlf__journal_size(const struct mlf__journal *journal)
-{
-    return (int64_t)syscall(SYS_lseek, journal->fd, (off_t)0, SEEK_END);
 }
 
 void mlf__journal_seek(struct mlf__journal *journal, int64_t offset)

@@ -252,6 +252,11 @@ mlf_status mlf__ring_lock(struct mlf__ring *ring)
     return mlf__fail_errno(errno, "%s: the ring cannot be locked", ring->path);
 }
 
+void mlf__ring_touch(struct mlf__ring *ring)
+{
+    syscall(SYS_utimensat, ring->fd, NULL, NULL, 0);
+}
+
 void mlf__ring_set_collector(struct mlf__ring *ring)
 {
     ring->header->collector = ring->self;
@@ -431,6 +436,19 @@ static size_t count_living(const struct mlf__ring *ring, int32_t except_pid)
     for (uint32_t i = 0; i < RING_SLOTS; i++)
         n += slot_lives(&ring->slots[i], except_pid);
     return n;
+}
+
+bool mlf__ring_leaving(const struct mlf__ring *ring)
+{
+    for (uint32_t i = 0; i < RING_SLOTS; i++) {
+        uint64_t owner = atomic_load_explicit(&ring->slots[i].owner, memory_order_acquire);
+        struct mlf__proc_id id = {
+            .pid = slot_pid(owner),
+            .start_time = atomic_load_explicit(&ring->slots[i].start_time, memory_order_acquire)};
+        if (mlf__proc_leaving(&id))
+            return true;
+    }
+    return false;
 }
 
 size_t mlf__ring_living(const struct mlf__ring *ring)

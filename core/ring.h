@@ -110,6 +110,8 @@ MLF__CORE void mlf__ring_error(const struct mlf__ring *ring, char *out, size_t s
 
 /* Takes the ring's lock (an OFD lock, kept until detach). MLF_ERR_BUSY when a collector has it. */
 MLF__CORE mlf_status mlf__ring_lock(struct mlf__ring *ring);
+/* A sign of life: the file's time of change, which `mlf sync --stale` goes by. */
+MLF__CORE void mlf__ring_touch(struct mlf__ring *ring);
 /* Records the caller as the collector. */
 MLF__CORE void mlf__ring_set_collector(struct mlf__ring *ring);
 /* The collector's identity; false when none was recorded. */
@@ -125,6 +127,8 @@ MLF__CORE mlf_status mlf__ring_reader_create(struct mlf__ring *ring, struct mlf_
 MLF__CORE void mlf__ring_reader_destroy(struct mlf__ring_reader *reader);
 MLF__CORE size_t mlf__ring_read(struct mlf__ring_reader *reader, size_t max, mlf__ring_fn *fn,
                                 void *user);
+/* Back to the tail: everything that is not released is delivered again. */
+MLF__CORE void mlf__ring_reader_rewind(struct mlf__ring_reader *reader);
 /* Everything delivered so far and before |position| is stored: frees the cells up to the first that
  * is still claimed or not delivered, and wakes who waits for them. */
 MLF__CORE void mlf__ring_release(struct mlf__ring_reader *reader, uint64_t position);
@@ -149,6 +153,8 @@ MLF__CORE void mlf__ring_set_error(struct mlf__ring *ring, const char *text);
 MLF__CORE struct mlf__proc_id mlf__ring_owner(const struct mlf__ring *ring);
 /* Number of living processes that have a slot (of this boot and namespace). */
 MLF__CORE size_t mlf__ring_living(const struct mlf__ring *ring);
+/* Is one of them just leaving (mlf__proc_leaving)? */
+MLF__CORE bool mlf__ring_leaving(const struct mlf__ring *ring);
 /* Says that the collector is finishing: all that is left is its own work. */
 MLF__CORE void mlf__ring_set_finishing(struct mlf__ring *ring);
 /* Is there a collector but nobody to log: is all that is left the collector's own work? */

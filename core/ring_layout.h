@@ -153,6 +153,9 @@ static inline union ring_any *ring_at(const struct mlf__ring *ring, uint64_t pos
 /* The interned name |id|, NULL when there is none; |*len| bytes and a NUL. Owned by the mapping. */
 const char *mlf__ring_name(const struct mlf__ring *ring, mlf__name_id id, size_t *len);
 
+/* Makes the head at least |to|. */
+void mlf__ring_raise_head(struct ring_header *header, uint64_t to);
+
 /* Takes a slot for this process; false when all belong to living ones. */
 bool mlf__ring_take_slot(struct mlf__ring *ring);
 

@@ -228,7 +228,7 @@ struct claim {
     uint64_t word; /* as it was claimed */
 };
 
-static void raise_head(struct ring_header *header, uint64_t to)
+void mlf__ring_raise_head(struct ring_header *header, uint64_t to)
 {
     uint64_t head = atomic_load_explicit(&header->head, memory_order_relaxed);
     while (head < to && !atomic_compare_exchange_weak_explicit(
@@ -257,7 +257,7 @@ static bool try_claim(struct mlf__ring *ring, enum ring_state state, uint64_t fr
             if (!atomic_compare_exchange_strong_explicit(
                     &at->cell.word, &word, claimed, memory_order_acquire, memory_order_relaxed))
                 continue;
-            raise_head(header, position + 1);
+            mlf__ring_raise_head(header, position + 1);
             *out = (struct claim){at, position, claimed};
             return true;
         }
@@ -314,9 +314,17 @@ static bool commit(const struct claim *claim)
                                                    memory_order_release, memory_order_relaxed);
 }
 
+/* Is the cell still ours? A thread that lost its claim must not write into what is another's now. */
+static bool still_ours(const struct claim *claim)
+{
+    return atomic_load_explicit(&claim->at->cell.word, memory_order_acquire) == claim->word;
+}
+
 /* A claim that will not be filled in is committed as nothing. */
 static void abandon(const struct claim *claim)
 {
+    if (!still_ours(claim))
+        return;
     claim->at->cell.kind = MLF__EV_NONE;
     claim->at->cell.text = 0;
     commit(claim);
@@ -349,6 +357,8 @@ static bool put_text(struct mlf__ring *ring, const struct claim *header, const s
         }
         uint32_t distance = (uint32_t)(next.position - last.position);
         if (first) {
+            if (!still_ours(header))
+                return false;
             header->at->cell.text = distance;
         } else {
             last.at->text.next = distance;
@@ -392,6 +402,10 @@ static mlf_status put(struct mlf__ring *ring, const struct mlf__ring_event *even
 {
     if (atomic_load_explicit(&ring->slot, memory_order_acquire) < 0 && !mlf__ring_take_slot(ring))
         return mlf__fail(MLF_ERR_FULL, "%s: too many processes log at once", ring->path);
+    /* The collector takes no more: an explicit call goes to its own journal. Looked at after the slot was
+     * taken, which keeps the ring from being deleted under an event that is just being put. */
+    if (atomic_load_explicit(&ring->header->finishing, memory_order_acquire) != 0)
+        return mlf__fail(MLF_ERR_FULL, "%s: the session is over", ring->path);
     if (wait == MLF__RING_NO_WAIT && !may_be_quiet(ring))
         return mlf__fail(MLF_ERR_FULL, "too many files and processes");
     for (;;) {

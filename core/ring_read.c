@@ -95,6 +95,12 @@ uint64_t mlf__ring_reader_floor(const struct mlf__ring_reader *reader)
     return floor;
 }
 
+void mlf__ring_reader_rewind(struct mlf__ring_reader *reader)
+{
+    reader->next = atomic_load_explicit(&reader->ring->header->tail, memory_order_relaxed);
+    reader->n_open = 0;
+}
+
 uint64_t mlf__ring_lost(const struct mlf__ring_reader *reader)
 {
     return reader->lost;
@@ -245,14 +251,18 @@ static bool owner_gone(const struct mlf__ring *ring, uint64_t word)
 }
 
 /* Voids the claim: its cell holds nothing. A thread that was only taken for gone finds out at its
- * commit and puts its event again. */
+ * commit and puts its event again. The claim becomes the consumer's own first, so that the two never
+ * write the cell at once; should the consumer die in between, slot 0 of generation 0 is nobody's. */
 static bool void_claim(struct mlf__ring *ring, const struct open_claim *claim)
 {
-    uint64_t word = claim->word;
+    uint64_t word = claim->word, mine = word_make(CELL_CLAIMED, word_lap(word));
     union ring_any *at = ring_at(ring, claim->position);
+    if (!atomic_compare_exchange_strong(&at->cell.word, &word, mine))
+        return false;
     at->cell.kind = MLF__EV_NONE;
-    return atomic_compare_exchange_strong(&at->cell.word, &word,
-                                          word_make(CELL_COMMITTED, word_lap(word)));
+    atomic_store_explicit(&at->cell.word, word_make(CELL_COMMITTED, word_lap(mine)),
+                          memory_order_release);
+    return true;
 }
 
 /* Looks at open claim |i| again: true when it is settled (delivered or void) and can be forgotten. */
@@ -318,6 +328,8 @@ size_t mlf__ring_read(struct mlf__ring_reader *reader, size_t max, mlf__ring_fn 
         }
         reader->next++;
     }
+    /* A claim's owner may have died before it raised the head. */
+    mlf__ring_raise_head(ring->header, reader->next);
     return delivered;
 }
 

@@ -36,7 +36,6 @@ static struct {
     struct mlf__journal *_Atomic journal; /* of this process; without a ring, or when it was full */
     _Atomic int journal_gate;             /* 1: a thread is making the journal */
     _Atomic int announced;                /* this process has been recorded */
-    _Atomic uint32_t trainings;           /* counted here when there is no ring */
     struct mlf__config config;
     char journal_stem[MLF__PATH_SIZE]; /* what the journal's name begins with */
 } session;
@@ -81,8 +80,10 @@ static void after_fork(void)
 static enum mlf__session_state attach(const char *path)
 {
     struct mlf__ring *ring;
-    if (mlf__ring_attach(path, &ring) != MLF_OK)
-        return MLF__SESSION_OFF;
+    mlf_status status = mlf__ring_attach(path, &ring);
+    if (status !=
+        MLF_OK) /* a launcher that is long gone leaves this process a session of its own */
+        return status == MLF_ERR_NOT_FOUND ? MLF__SESSION_DORMANT : MLF__SESSION_OFF;
     struct mlf__realm realm = mlf__ring_realm(ring);
     if (mlf__realm_compare(&realm) != MLF__REALM_HERE) {
         mlf__ring_detach(ring);
@@ -209,7 +210,9 @@ static mlf_status name_journal(char out[MLF__PATH_SIZE])
     mlf_status status = mlf__spool_disk_dir(folder);
     if (status != MLF_OK)
         return status;
-    snprintf(suffix, sizeof(suffix), ".%d.journal", (int)getpid());
+    /* After an exec the same pid needs another one. */
+    snprintf(suffix, sizeof(suffix), ".%d-%llx.journal", (int)getpid(),
+             (unsigned long long)mlf__monotonic_ns());
     const char *ring_path =
         session.ring != NULL ? mlf__ring_path(session.ring) : session.journal_stem;
     if (!mlf__spool_sibling(ring_path, folder, suffix, out))

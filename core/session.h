@@ -52,8 +52,8 @@ MLF__CORE mlf_status mlf__session_flush(int64_t timeout_ms);
 
 /* ---- the guard of hooks (initial-exec thread-local, see docs/design/locking.md) ---- */
 
-/* Enters a hook: false when this thread is inside one already, when mlf itself is calling, or when the
- * session is off: then pass straight through and do not leave. errno is untouched. */
+/* Enters a hook: false when this thread is inside one already or mlf itself is calling: then pass straight
+ * through and do not leave. errno is untouched. */
 MLF__CORE bool mlf__guard_enter(void);
 MLF__CORE void mlf__guard_leave(void);
 /* Depth of the training calls of this thread (a library's outermost call has depth 1). */

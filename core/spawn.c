@@ -142,9 +142,8 @@ mlf_status mlf__spawn_collector(const char *ring_path)
     uint64_t all = ~(uint64_t)0, before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
     int pid = clone(run_collector, memory + STACK_SIZE, CLONE_VM | CLONE_VFORK, &start);
-    int err = errno;
+    int err = errno, wait_status = 0;
     if (pid > 0) {
-        int wait_status;
         while (syscall(SYS_wait4, pid, &wait_status, __WCLONE, NULL) < 0 && errno == EINTR) {
         }
     }
@@ -154,5 +153,7 @@ mlf_status mlf__spawn_collector(const char *ring_path)
         return mlf__fail_errno(err, "the collector cannot be started");
     if (start.error != 0)
         return mlf__fail_errno(start.error, "%s: the collector cannot be started", program);
+    if (wait_status != 0)
+        return mlf__fail(MLF_ERR_IO, "%s: the collector did not start", program);
     return MLF_OK;
 }

@@ -62,13 +62,19 @@ static bool join_path(char out[MLF__PATH_SIZE], const char *base, const char *re
     return n > 0 && n < MLF__PATH_SIZE;
 }
 
-/* The disk folder's name, whether it exists or not. */
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return syscall(SYS_newfstatat, AT_FDCWD, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The disk folder's name, whether it exists or not. A home that is not there is not made. */
 static void disk_dir_name(char out[MLF__PATH_SIZE])
 {
     const char *state = mlf__env(MLF__ENV_XDG_STATE_HOME), *home = mlf__env(MLF__ENV_HOME);
     if (state[0] == '/' && join_path(out, state, "/mlf"))
         return;
-    if (home[0] == '/' && join_path(out, home, "/.local/state/mlf"))
+    if (home[0] == '/' && is_folder(home) && join_path(out, home, "/.local/state/mlf"))
         return;
     snprintf(out, MLF__PATH_SIZE, "/var/tmp/mlf-%u", (unsigned)geteuid());
 }
@@ -76,7 +82,7 @@ static void disk_dir_name(char out[MLF__PATH_SIZE])
 static bool spool_setting(char out[MLF__PATH_SIZE])
 {
     const char *spool = mlf__env(MLF__ENV_MLF_SPOOL);
-    return *spool != '\0' && mlf__absolute_path(spool, out, MLF__PATH_SIZE);
+    return spool[0] == '/' && mlf__copy_text(out, MLF__PATH_SIZE, spool);
 }
 
 static void memory_dir_name(char out[MLF__PATH_SIZE])

@@ -3,7 +3,7 @@
  * stem, <run id's first 8>-<pid>-<4 random>:
  *   <stem>.ring             the ring
  *   <stem>.spill            the collector's journal, when the store lags
- *   <stem>.<pid>.journal    a producer's journal, when the ring is full or there is none */
+ *   <stem>.<pid>-<n>.journal  a producer's journal, when the ring is full or there is none */
 #ifndef MLF_CORE_SPOOL_H
 #define MLF_CORE_SPOOL_H
 
@@ -15,7 +15,7 @@
 
 enum { MLF__PATH_SIZE = 1024 };
 
-/* Folder for rings: $MLF_SPOOL, else /dev/shm/mlf-<uid> when /dev/shm has |need| bytes four times over,
+/* Folder for rings: $MLF_SPOOL (an absolute path, else it is not looked at), else /dev/shm/mlf-<uid> when /dev/shm has |need| bytes four times over,
  * else the disk folder. Made with mode 0700; its owner is checked. A network file system is refused. */
 MLF__CORE mlf_status mlf__spool_ring_dir(size_t need, char out[MLF__PATH_SIZE]);
 /* Folder for journals: $MLF_SPOOL, else $XDG_STATE_HOME/mlf, ~/.local/state/mlf, /var/tmp/mlf-<uid>. */

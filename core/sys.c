@@ -86,9 +86,9 @@ static ssize_t read_small(const char *path, char *out, size_t size)
     return n;
 }
 
-/* Fields 3 (state) and 22 (start time) of /proc/<pid>/stat. The command in field 2 may hold anything,
+/* Fields 3 (state), 20 (threads) and 22 (start time) of /proc/<pid>/stat. The command in field 2 may hold anything,
  * so fields are counted from its last ')'. */
-static bool read_stat(pid_t pid, char *state, uint64_t *start_time)
+static bool read_stat(pid_t pid, char *state, long *threads, uint64_t *start_time)
 {
     char path[64], text[1024];
     if (pid == 0)
@@ -107,6 +107,8 @@ static bool read_stat(pid_t pid, char *state, uint64_t *start_time)
         if (at == NULL)
             return false;
         at++;
+        if (field == 19)
+            *threads = strtol(at, NULL, 10);
     }
     *start_time = strtoull(at, NULL, 10);
     return true;
@@ -115,17 +117,29 @@ static bool read_stat(pid_t pid, char *state, uint64_t *start_time)
 bool mlf__proc_identify(pid_t pid, struct mlf__proc_id *out)
 {
     char state;
+    long threads;
     *out = (struct mlf__proc_id){.pid = pid != 0 ? pid : (int32_t)getpid()};
-    return read_stat(pid, &state, &out->start_time);
+    return read_stat(pid, &state, &threads, &out->start_time);
 }
 
+/* A zombie with threads: its main thread has left by pthread_exit(), or all of it is just being killed. */
 bool mlf__proc_alive(const struct mlf__proc_id *id)
 {
     char state;
+    long threads = 0;
     uint64_t start_time;
-    if (id->pid <= 0 || !read_stat(id->pid, &state, &start_time))
+    if (id->pid <= 0 || !read_stat(id->pid, &state, &threads, &start_time))
         return false;
-    return start_time == id->start_time && state != 'Z' && state != 'X';
+    return start_time == id->start_time && ((state != 'Z' && state != 'X') || threads > 1);
+}
+
+bool mlf__proc_leaving(const struct mlf__proc_id *id)
+{
+    char state;
+    long threads = 0;
+    uint64_t start_time;
+    return id->pid > 0 && read_stat(id->pid, &state, &threads, &start_time) &&
+           start_time == id->start_time && state == 'Z';
 }
 
 bool mlf__thread_alive(pid_t pid, pid_t tid)
@@ -156,10 +170,9 @@ enum mlf__realm_relation mlf__realm_compare(const struct mlf__realm *there)
 {
     struct mlf__realm here;
     mlf__realm_get(&here);
-    if (strncmp(here.host, there->host, sizeof(here.host)) != 0)
-        return MLF__REALM_ELSEWHERE;
     if (strncmp(here.boot_id, there->boot_id, sizeof(here.boot_id)) != 0)
-        return MLF__REALM_GONE;
+        return strncmp(here.host, there->host, sizeof(here.host)) == 0 ? MLF__REALM_GONE
+                                                                       : MLF__REALM_ELSEWHERE;
     return here.pid_namespace == there->pid_namespace ? MLF__REALM_HERE : MLF__REALM_ELSEWHERE;
 }
 

@@ -31,12 +31,15 @@ struct mlf__proc_id {
 
 /* Fills in the identity of |pid| (0 = the caller); false when there is no such process. */
 MLF__CORE bool mlf__proc_identify(pid_t pid, struct mlf__proc_id *out);
-/* False when the process is gone or a zombie, or its pid now belongs to another. */
+/* False when the process is gone or a zombie without threads, or its pid now belongs to another. */
 MLF__CORE bool mlf__proc_alive(const struct mlf__proc_id *id);
+/* Has its main thread ended while the process is still there? A killed process is so for a moment. */
+MLF__CORE bool mlf__proc_leaving(const struct mlf__proc_id *id);
 /* False when no such thread lives in the process. */
 MLF__CORE bool mlf__thread_alive(pid_t pid, pid_t tid);
 
-/* Where a process runs: its pid means something only where all three agree. */
+/* Where a process runs: its pid means something only in the same boot and namespace. The host's name tells
+ * an earlier boot of this host from another host. */
 struct mlf__realm {
     char host[72];
     char boot_id[40];

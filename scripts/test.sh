@@ -25,6 +25,7 @@ esac
 
 failures=()
 logs=()
+launcher=()
 
 fail() {
     printf 'test.sh: %s\n' "$1" >&2
@@ -69,7 +70,7 @@ run() {
     local log="build-test/$1/meson-logs/testlog.json"
     printf '\n== %s: test\n' "$1"
     rm -f "$log"
-    meson test -C "build-test/$1" --no-rebuild --print-errorlogs "${@:2}" </dev/null
+    "${launcher[@]}" meson test -C "build-test/$1" --no-rebuild --print-errorlogs "${@:2}" </dev/null
     if [ -s "$log" ]; then
         logs+=("$1=$log")
     else
@@ -85,6 +86,8 @@ for tool in "${TEST_TOOLS[@]}"; do
     command -v "$tool" >/dev/null || fail "$tool is needed and not installed"
 done
 prepare_python
+# A finding ends the test that made it.
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # Which program a test starts must not hang on what the caller has set.
 unset "${!MLFLOW_@}" MLF_OFF MLF_LOG MLF_SPOOL MLF_OFFLINE MLF_SESSION LD_PRELOAD
 
@@ -93,8 +96,9 @@ CC=clang build clang
 CC=gcc build asan -Db_sanitize=address,undefined &&
     run asan --suite unit --suite fault --suite fuzz --timeout-multiplier 4
 # Thread sanitizer needs the memory layout that address space randomisation may take from it.
+launcher=(setarch --addr-no-randomize)
 CC=gcc build tsan -Db_sanitize=thread &&
-    run tsan --suite unit --timeout-multiplier 10 --wrapper 'setarch -R'
+    run tsan --suite unit --timeout-multiplier 10
 
 printf '\n'
 exec python3 scripts/tally.py "${failures[@]}" "${logs[@]}"

@@ -65,7 +65,7 @@ class Folder:
         self.work = os.path.join(self.path, "work")
         os.mkdir(self.work)
         self.env = {key: value for key, value in os.environ.items()
-                    if not key.startswith(("MLF_", "MLFLOW_")) and key != "LD_PRELOAD"}
+                    if not key.startswith(("MLF_", "MLFLOW_")) and key not in ("LD_PRELOAD", "LD_LIBRARY_PATH")}
         self.env.update(MLF_SPOOL=self.spool, LC_ALL="C", TZ="UTC")
 
     def close(self):

@@ -5,9 +5,11 @@ brought in later."""
 
 import os
 import sqlite3
+import subprocess
 import time
 
-from faults import FULL, Locked, folder, locked_run, nothing_left, run_args, run_tests, runs, says
+from faults import (FULL, MLF, Locked, folder, locked_run, nothing_left, run_tests, runs, says,
+                    wait_for)
 
 URI = "sqlite:///mlflow.db?timeout=1"
 
@@ -50,18 +52,12 @@ def test_locked_for_a_while(tap):
         f.mlf("run", "--quiet", "--", "true")
         lock = Locked(f)
         lock.__enter__()
-        process = f.start(["sh", "-c", 'exec "$0" "$@"', *run_args("--quiet")[:2], "--summary",
-                           "--metric", r"loss=loss=(\S+)", "--tracking-uri", URI, "--", "sh", "-c",
-                           f"seq -f loss=%g {count}; touch printed; read line"], stdin=-1)
-        process.stdout.readline()
-        waited = False
-        end = time.monotonic() + 60
-        seen = b""
-        while time.monotonic() < end and not waited:
-            seen += os.read(process.stdout.fileno(), 65536)
-            waited = f.exists("printed") and seen.endswith(b"\n") and \
-                seen.rstrip().endswith(f"loss={count:g}".encode())
-        spilled = any(path.endswith(".spill") for path in f.files())
+        script = f"seq -f loss=%g {count}; touch printed; read line"
+        process = f.start([MLF, "run", "--quiet", "--metric", r"loss=loss=(\S+)", "--tracking-uri", URI,
+                           "--", "sh", "-c", script], stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL)
+        wait_for(lambda: f.exists("printed"))
+        spilled = wait_for(lambda: any(path.endswith(".spill") for path in f.files()), 10)
         lock.__exit__()
         process.communicate(b"go\n", timeout=60)
         tap.same(process.returncode, 0, f"{name}: the command's exit status")

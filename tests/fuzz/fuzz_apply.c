@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(mlf__apply_batch(&apply, batch, n) == MLF_OK);
     else
         MUST(mlf__errmsg()[0] != '\0');
-    mlf__apply_held(&apply, true);
+    mlf__apply_held(&apply);
     status = mlf__apply_finish(&apply, 0, 1700000001000);
     MUST(status == MLF_OK || mlf__errmsg()[0] != '\0');
     mlf__apply_free(&apply);

@@ -118,8 +118,18 @@ def make_folder(folder, root, build):
     os.symlink(build, os.path.join(folder, "build"))
 
 
+def not_built(block, build):
+    """The first file of the build folder that the block names and that is not there, or None."""
+    named = re.findall(r"(?<!\S)(?:\.\./)*build/(\S+)", "\n".join(line for line, _ in steps(block)))
+    return next((name for name in named if not os.path.exists(os.path.join(build, name))), None)
+
+
 def check_page(results, page, blocks, root, build):
     for number, block in enumerate(blocks, 1):
+        absent = not_built(block, build)
+        if absent is not None:
+            results.skip(f"{page}, block {number}", f"{os.path.basename(absent)} is not built here")
+            continue
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             make_folder(folder, root, build)
             environment = {"PATH": os.path.join(build, "cli") + ":" + os.environ["PATH"],

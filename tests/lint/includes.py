@@ -35,12 +35,14 @@ INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*([<\"])([^>\"]+)[>\"]", re.MUL
 
 
 def own_header_first(path, text):
-    """A .c file with a header of its own includes that before any other but the one that pins symbols."""
+    """A .c file with a header of its own includes that, or the private one beside it (x_layout.h of
+    x.c), before any other but the one that pins symbols."""
     header = path[:-2] + ".h"
     if not path.endswith(".c") or not os.path.exists(os.path.join(sys.argv[1], header)):
         return True
     targets = [match.group(2) for match in INCLUDE.finditer(text)]
-    return [name for name in targets if name != "core/compat_glibc.h"][:1] == [header]
+    first = next((name for name in targets if name != "core/compat_glibc.h"), "")
+    return first == header or first.startswith(path[:-2] + "_")
 
 
 def main():

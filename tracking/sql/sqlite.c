@@ -70,6 +70,13 @@ static mlf_status fail_sqlite(const struct sqlite *db, int code, const char *wha
     if ((code & 0xff) == SQLITE_NOTADB)
         return mlf__fail(status, "%s is not a database; choose another file for the tracking URI",
                          db->description);
+    /* "disk I/O error" says little; the system's own error tells a full disk from a broken one. */
+    int err = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN
+                  ? sqlite3_system_errno(db->handle)
+                  : 0;
+    if (err != 0)
+        return mlf__fail_errno(err, "cannot %s %s: %s", what, db->description,
+                               sqlite3_errmsg(db->handle));
     return mlf__fail(status, "cannot %s %s: %s", what, db->description, sqlite3_errmsg(db->handle));
 }
 
