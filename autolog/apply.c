@@ -301,12 +301,12 @@ int mlf__run_status_of_wait(int wait_status)
     return WEXITSTATUS(wait_status) == 0 ? MLF__RUN_FINISHED : MLF__RUN_FAILED;
 }
 
-static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run)
+static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run, int status,
+                            int64_t end_ms)
 {
-    mlf_status status = mlf__apply_ensure_run(apply, run);
-    if (status == MLF_OK)
-        status = apply->store->ops->run_update(apply->store, run->id, run->status, run->end_ms);
-    return status;
+    mlf_status result = mlf__apply_ensure_run(apply, run);
+    return result == MLF_OK ? apply->store->ops->run_update(apply->store, run->id, status, end_ms)
+                            : result;
 }
 
 /* The program's own FAILED or KILLED is kept against what waitpid said; its FINISHED only without a
@@ -323,9 +323,8 @@ static mlf_status end_run(struct mlf__apply *apply, struct mlf__run_state *run,
         return MLF_OK;
     run->status = status;
     run->ended_by_program = !waited;
-    run->end_ms = event->ts_ns / 1000000;
     mlf_status result = mlf__params_release(apply, run);
-    return result == MLF_OK ? write_end(apply, run) : result;
+    return result == MLF_OK ? write_end(apply, run, status, event->ts_ns / 1000000) : result;
 }
 
 /* ---- metrics ---- */
@@ -575,6 +574,12 @@ static void forget_written(struct mlf__apply *apply)
         file->logged = false;
 }
 
+static void written(struct mlf__apply *apply)
+{
+    for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        mlf__params_settle(run, true);
+}
+
 static mlf_status begin(struct mlf__apply *apply)
 {
     mlf_status status = open_store(apply);
@@ -597,8 +602,7 @@ static mlf_status end(struct mlf__apply *apply, mlf_status status)
         forget_written(apply);
         return status;
     }
-    for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
-        mlf__params_settle(run, true);
+    written(apply);
     return MLF_OK;
 }
 
@@ -624,6 +628,19 @@ static bool copies_files(const struct mlf__event *event)
     return event->kind == MLF__EV_ARTIFACT || event->kind == MLF__EV_MODEL;
 }
 
+static mlf_status apply_alone(struct mlf__apply *apply, const struct mlf__event *event)
+{
+    mlf_status status = open_store(apply);
+    if (status != MLF_OK)
+        return status;
+    status = apply_event(apply, event);
+    if (status == MLF_OK)
+        written(apply);
+    else
+        forget_written(apply);
+    return status;
+}
+
 static mlf_status apply_together(struct mlf__apply *apply, const struct mlf__event *events,
                                  size_t n)
 {
@@ -644,7 +661,7 @@ mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *e
         while (end < n && !copies_files(&events[end]))
             end++;
         status = end > i ? apply_together(apply, events + i, end - i)
-                         : apply_event(apply, &events[end++]);
+                         : apply_alone(apply, &events[end++]);
         if (status == MLF_OK)
             apply->resume_at = end;
     }
@@ -759,14 +776,7 @@ static mlf_status finish_run(struct mlf__apply *apply, struct mlf__run_state *ru
         return result;
     if (ending->tag != NULL)
         result = apply->store->ops->set_tag(apply->store, run->id, ending->tag, ending->value);
-    if (result != MLF_OK)
-        return result;
-    run->status = ending->status;
-    run->end_ms = ending->end_ms;
-    result = write_end(apply, run);
-    if (result != MLF_OK)
-        run->status = MLF__RUN_RUNNING;
-    return result;
+    return result == MLF_OK ? write_end(apply, run, ending->status, ending->end_ms) : result;
 }
 
 mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms)

@@ -29,7 +29,6 @@ struct mlf__run_state {
     bool is_session; /* the session's own run */
     int status;      /* enum mlf__run_status, RUNNING until it ends */
     bool ended_by_program;
-    int64_t end_ms;
     struct mlf__held_param *held; /* automatic params that wait */
     size_t n_held, cap_held;
     size_t n_waiting;      /* of them not written yet; written ones go with the commit */

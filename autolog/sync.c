@@ -315,8 +315,9 @@ static enum session_state examine(const struct mlf__sync_options *options, struc
     return state;
 }
 
+/* |*taken|: another `mlf sync` is at it. */
 static mlf_status merge_file(struct mlf__apply *apply, const struct session *session,
-                             const struct spool_file *file)
+                             const struct spool_file *file, bool *taken)
 {
     if (file->kind == FILE_RING)
         return apply_ring(apply, session->ring);
@@ -326,6 +327,7 @@ static mlf_status merge_file(struct mlf__apply *apply, const struct session *ses
         return MLF_OK; /* another `mlf sync` has merged it meanwhile */
     if (status == MLF_OK)
         status = mlf__journal_lock(journal);
+    *taken = status == MLF_ERR_BUSY;
     if (status == MLF_OK)
         status = apply_journal(apply, journal, file->path);
     mlf__journal_close(journal);
@@ -359,7 +361,8 @@ static int32_t launcher_pid(const struct session *session)
     return pid;
 }
 
-static mlf_status settle(const struct mlf__sync_options *options, struct session *session)
+static mlf_status settle(const struct mlf__sync_options *options, struct session *session,
+                         bool *taken)
 {
     struct mlf__apply apply;
     int64_t end_ms = last_change_ms(session);
@@ -367,7 +370,7 @@ static mlf_status settle(const struct mlf__sync_options *options, struct session
     if ((session->config.flags & MLF__CONFIG_LAUNCHER) != 0)
         apply.launcher_pid = launcher_pid(session);
     for (size_t i = 0; i < session->n && status == MLF_OK; i++)
-        status = merge_file(&apply, session, &session->files[i]);
+        status = merge_file(&apply, session, &session->files[i], taken);
     if (status == MLF_OK && session->ring != NULL)
         status = mlf__apply_drops(&apply, mlf__ring_drops(session->ring));
     if (status == MLF_OK)
@@ -376,7 +379,7 @@ static mlf_status settle(const struct mlf__sync_options *options, struct session
         unlink(session->files[i].path);
     if (status == MLF_OK)
         say(options, "merged run %.8s into %s", session->config.run_id, apply.uri);
-    else if (status != MLF_ERR_BUSY)
+    else if (!*taken)
         say(options, "run %.8s could not be merged: %s (%s stays)", session->config.run_id,
             mlf__errmsg(), session->files[0].path);
     if (status == MLF_OK && apply.n_refused > 0)
@@ -436,6 +439,7 @@ static void sync_session(const struct mlf__sync_options *options, struct session
 {
     enum { LEAVE_NAPS = 50, NAP_NS = 10000000 };
     mlf_status status;
+    bool taken = false;
     enum session_state state = examine(options, session);
     /* Who has just been killed is waited for, for a moment. */
     for (int i = 0; i < LEAVE_NAPS && options->wait && state == SESSION_ALIVE &&
@@ -461,11 +465,10 @@ static void sync_session(const struct mlf__sync_options *options, struct session
         state = SESSION_ORPHAN;
     switch (state) {
     case SESSION_ORPHAN:
-        status = settle(options, session);
+        status = settle(options, session, &taken);
         out->merged += status == MLF_OK;
-        out->waiting +=
-            status == MLF_ERR_BUSY; /* another `mlf sync` is at it, or the store is locked */
-        out->failed += status != MLF_OK && status != MLF_ERR_BUSY;
+        out->waiting += taken;
+        out->failed += status != MLF_OK && !taken;
         break;
     case SESSION_COLLECTED:
         out->waiting += outcome == WAIT_STUCK;
