@@ -353,11 +353,13 @@ static struct mlf__seen *metric_key(struct mlf__run_state *run, const char *key)
 {
     bool is_new;
     struct mlf__seen *seen = mlf__seen_add(&run->metrics, key, &is_new);
-    if (seen == NULL || !is_new)
+    /* One that memory had run out for is tried again. */
+    if (seen == NULL || seen->value != NULL)
         return seen;
-    if (mlf__check_key(key, "Metric name") == MLF_OK) {
+    mlf_status status = mlf__check_key(key, "Metric name");
+    if (status == MLF_OK) {
         seen->value = mlf__strdup(key);
-    } else {
+    } else if (status == MLF_ERR_INVAL) {
         seen->value = mlf__normalise_name(key, strlen(key));
         if (seen->value != NULL && seen->value[0] == '\0') {
             mlf__free(seen->value);
@@ -405,8 +407,10 @@ static mlf_status tag_event(struct mlf__apply *apply, struct mlf__run_state *run
     char *value = mlf__clean_value(event->text, event->text_len, MLF__TAG_VALUE_MAX);
     if (value == NULL)
         return MLF_ERR_NOMEM;
-    mlf_status status = MLF_OK;
-    if (mlf__check_key(event->key, "key") == MLF_OK)
+    mlf_status status = mlf__check_key(event->key, "key");
+    if (status == MLF_ERR_INVAL)
+        status = MLF_OK;
+    else if (status == MLF_OK)
         status = apply->store->ops->set_tag(apply->store, run->id, event->key, value);
     mlf__free(value);
     return status;
@@ -471,12 +475,13 @@ static mlf_status artifact_event(struct mlf__apply *apply, struct mlf__run_state
     if (status != MLF_OK)
         return status;
     const char *path = mlf__event_field(event, 0);
-    if (mlf__artifact_copy(record.artifact_uri, path, mlf__event_field(event, 1)) != MLF_OK) {
+    status = mlf__artifact_copy(record.artifact_uri, path, mlf__event_field(event, 1));
+    if (status != MLF_OK && status != MLF_ERR_NOMEM) {
         struct mlf__buf text = {0};
         mlf__buf_printf(&text, "%s: %s", path, mlf__errmsg());
-        if (!text.failed)
-            status = apply->store->ops->set_tag(apply->store, run->id, "mlf.artifact_missing",
-                                                text.data);
+        status = text.failed ? MLF_ERR_NOMEM
+                             : apply->store->ops->set_tag(apply->store, run->id,
+                                                          "mlf.artifact_missing", text.data);
         mlf__buf_free(&text);
     }
     mlf__run_record_free(&record);

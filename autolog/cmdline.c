@@ -78,15 +78,18 @@ struct parse {
     void *user;
     const char *labelled; /* of the program's preset, or "" */
     size_t positionals;
+    mlf_status status;
 };
 
-static void emit(const struct parse *parse, const char *name, size_t name_len, const char *value)
+static void emit(struct parse *parse, const char *name, size_t name_len, const char *value)
 {
     char *key = mlf__normalise_name(name, name_len);
     char *open = mlf__mask_secrets(value, strlen(value));
     char *clean = open != NULL ? mlf__clean_value(open, strlen(open), MLF__PARAM_VALUE_MAX) : NULL;
 
-    if (key != NULL && *key != '\0' && clean != NULL)
+    if (key == NULL || clean == NULL)
+        parse->status = MLF_ERR_NOMEM;
+    else if (*key != '\0')
         parse->fn(key, mlf__is_secret_name(name, name_len) ? masked : clean, parse->user);
     mlf__free(clean);
     mlf__free(open);
@@ -117,7 +120,7 @@ static void emit_positional(struct parse *parse, const char *word)
 
 /* Reads one option word and perhaps its value from |next| (NULL: none left). Returns the number of
  * words used. */
-static size_t parse_option(const struct parse *parse, const char *word, const char *next)
+static size_t parse_option(struct parse *parse, const char *word, const char *next)
 {
     bool is_long = word[1] == '-';
     const char *name = word + (is_long ? 2 : 1);
@@ -142,8 +145,8 @@ static size_t parse_option(const struct parse *parse, const char *word, const ch
     return takes ? 2 : 1;
 }
 
-void mlf__cmdline_parse(size_t argc, const char *const *argv, const char *directory,
-                        mlf__option_fn *fn, void *user)
+mlf_status mlf__cmdline_parse(size_t argc, const char *const *argv, const char *directory,
+                              mlf__option_fn *fn, void *user)
 {
     const struct mlf__preset *preset = argc > 0 ? mlf__preset_find(base_name(argv[0])) : NULL;
     struct parse parse = {.directory = directory,
@@ -155,7 +158,7 @@ void mlf__cmdline_parse(size_t argc, const char *const *argv, const char *direct
 
     /* A shell's text is a program of its own, not an option. */
     if (argc > 0 && shell_text(argc, argv) != NULL)
-        return;
+        return MLF_OK;
     for (size_t i = 1; i < argc;) {
         const char *word = argv[i];
         size_t used = 1;
@@ -172,6 +175,7 @@ void mlf__cmdline_parse(size_t argc, const char *const *argv, const char *direct
             emit_positional(&parse, word);
         i += used;
     }
+    return parse.status;
 }
 
 /* ---- wrappers ---- */

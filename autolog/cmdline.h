@@ -12,9 +12,10 @@
  * flag. Positional arguments that are no existing file or folder are called arg0, arg1 …. */
 typedef void mlf__option_fn(const char *name, const char *value, void *user);
 
-/* Parses argv[1 …]. |directory|: what relative file names are relative to. */
-void mlf__cmdline_parse(size_t argc, const char *const *argv, const char *directory,
-                        mlf__option_fn *fn, void *user);
+/* Parses argv[1 …]. |directory|: what relative file names are relative to. MLF_ERR_NOMEM when options
+ * were left out for want of memory. */
+mlf_status mlf__cmdline_parse(size_t argc, const char *const *argv, const char *directory,
+                              mlf__option_fn *fn, void *user);
 
 /* The command behind sh -c, env, nice, nohup, timeout, time, stdbuf, taskset, mpirun, srun … An owned
  * vector (free with mlf__argv_free); the same words when nothing is to strip. A shell text is split

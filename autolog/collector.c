@@ -214,7 +214,7 @@ static void read_spill(struct mlf__collector *c)
     while (c->batch.n < MLF__BATCH_MAX) {
         int64_t before = mlf__journal_offset(c->spill_in);
         status = mlf__journal_read(c->spill_in, &event);
-        if (status == MLF_ERR_NOT_FOUND || status == MLF_ERR_NOMEM)
+        if (status != MLF_OK && status != MLF_ERR_CORRUPT)
             break;
         if (status == MLF_OK && !mlf__batch_add(&c->batch, &event)) {
             mlf__journal_seek(c->spill_in, before);
@@ -374,6 +374,16 @@ static bool write_held(struct mlf__collector *c)
     return !c->gave_up;
 }
 
+/* The spill could not be read on: memory is short, or the disk has trouble. False when that is given up. */
+static bool wait_for_spill(struct mlf__collector *c)
+{
+    set_error(c, mlf__errmsg());
+    c->gave_up = past_deadline(c);
+    if (!c->gave_up)
+        mlf__ring_sleep(c->ring, mlf__ring_bell(c->ring), RETRY_MIN_MS);
+    return !c->gave_up;
+}
+
 static void *writer_thread(void *arg)
 {
     struct mlf__collector *c = arg;
@@ -391,7 +401,7 @@ static void *writer_thread(void *arg)
             batch_is_stored(c, position);
         if (finishing && !reads_spill(c))
             return NULL;
-        if (!write_held(c))
+        if (!write_held(c) || (reads_spill(c) && !wait_for_spill(c)))
             return NULL;
         wait_for_events(c, &wait_ms);
     }

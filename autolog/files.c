@@ -160,13 +160,17 @@ static const char *role(const struct mlf__file *file)
     return file->written ? "output" : "input";
 }
 
+/* NULL when out of memory. */
 static cJSON *describe(const struct mlf__file *file)
 {
-    cJSON *json = cJSON_CreateObject();
     struct mlf__digest digest;
+    mlf_status status = mlf__digest_file(file->path, &digest);
+    if (status == MLF_ERR_NOMEM)
+        return NULL;
+    cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "path", file->path);
     cJSON_AddStringToObject(json, "role", role(file));
-    if (mlf__digest_file(file->path, &digest) != MLF_OK) {
+    if (status != MLF_OK) {
         cJSON_AddTrueToObject(json, "missing");
         return json;
     }
@@ -184,9 +188,10 @@ mlf_status mlf__files_log_list(struct mlf__apply *apply)
     if (status != MLF_OK)
         return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
     cJSON *list = cJSON_CreateArray();
-    for (const struct mlf__file *file = apply->files; file != NULL; file = file->next)
-        cJSON_AddItemToArray(list, describe(file));
-    char *text = cJSON_Print(list);
+    bool whole = true;
+    for (const struct mlf__file *file = apply->files; file != NULL && whole; file = file->next)
+        whole = cJSON_AddItemToArray(list, describe(file));
+    char *text = whole ? cJSON_Print(list) : NULL;
     cJSON_Delete(list);
     status = text == NULL
                  ? MLF_ERR_NOMEM

@@ -155,7 +155,9 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
     if (status == MLF_OK) {
         mlf_status copied =
             upload(&model, path, mlf__event_field(event, 2), mlf__event_field(event, 3));
-        if (copied != MLF_OK)
+        if (copied == MLF_ERR_NOMEM)
+            status = copied;
+        else if (copied != MLF_OK)
             status = note_missing(apply, run->id);
         if (status == MLF_OK)
             status =

@@ -132,9 +132,9 @@ static mlf_status write_conflict(struct mlf__apply *apply, struct mlf__run_state
     const struct mlf_store_ops *ops = apply->store->ops;
     char text[MLF__KEY_MAX * 4 + 32];
     snprintf(text, sizeof(text), "%s.%s", source_name(source), name);
-    if (mlf__check_key(text, "Param key") != MLF_OK)
-        return MLF_OK;
-    mlf_status status = ops->log_param(apply->store, run->id, text, value, NULL);
+    mlf_status status = mlf__check_key(text, "Param key");
+    if (status == MLF_OK)
+        status = ops->log_param(apply->store, run->id, text, value, NULL);
     if (status != MLF_OK)
         return mlf__apply_is_refusal(status) ? MLF_OK : status;
     snprintf(text, sizeof(text), "mlf.conflict.%s", name);
@@ -163,7 +163,9 @@ static mlf_status write_automatic(struct mlf__apply *apply, struct mlf__run_stat
     } else if (at_once) {
         return MLF_OK;
     }
-    if (seen->value == NULL || equal_values(seen->value, value))
+    if (seen->value == NULL)
+        return MLF_ERR_NOMEM;
+    if (equal_values(seen->value, value))
         return MLF_OK;
     return write_conflict(apply, run, name, value, source);
 }
@@ -237,10 +239,11 @@ static mlf_status hold_command_line(struct mlf__apply *apply, struct mlf__run_st
     if (*aliases == NULL && preset != NULL)
         *aliases = preset->aliases;
     struct command_line line = {.apply = apply, .run = run, .aliases = *aliases};
-    mlf__cmdline_parse(argc, (const char *const *)argv, apply->config.cwd, hold_option, &line);
+    status =
+        mlf__cmdline_parse(argc, (const char *const *)argv, apply->config.cwd, hold_option, &line);
     *program = mlf__strdup(name);
     mlf__argv_free(argv);
-    return line.status;
+    return *program == NULL ? MLF_ERR_NOMEM : line.status != MLF_OK ? line.status : status;
 }
 
 /* Options that some helper of a script was given say nothing of the training. */
@@ -273,9 +276,15 @@ static mlf_status write_source(struct mlf__apply *apply, struct mlf__run_state *
         char alias[64];
         const char *key =
             source == MLF__SRC_GETOPT ? resolve_alias(aliases, held->key, alias) : held->key;
-        if (key[0] == '\0' || mlf__check_key(key, "Param key") != MLF_OK)
+        if (key[0] == '\0')
             continue;
-        status = write_automatic(apply, run, key, held->value, source, !run->params_open);
+        status = mlf__check_key(key, "Param key");
+        if (status == MLF_ERR_INVAL) {
+            status = MLF_OK;
+            continue;
+        }
+        if (status == MLF_OK)
+            status = write_automatic(apply, run, key, held->value, source, !run->params_open);
         if (mlf__apply_is_refusal(status))
             status = mlf__apply_refused(apply);
     }

@@ -46,6 +46,8 @@ static mlf_status apply_journal(struct mlf__apply *apply, struct mlf__journal *j
             damaged += got == MLF_ERR_CORRUPT;
             if (got == MLF_OK && !mlf__batch_add(&batch, &event))
                 status = MLF_ERR_NOMEM;
+            else if (got != MLF_OK && got != MLF_ERR_CORRUPT && got != MLF_ERR_NOT_FOUND)
+                status = got;
         }
         end = got == MLF_ERR_NOT_FOUND;
         if (status == MLF_OK && batch.n > 0)
@@ -62,13 +64,15 @@ static mlf_status apply_journal(struct mlf__apply *apply, struct mlf__journal *j
 struct ring_merge {
     struct mlf__apply *apply;
     struct mlf__batch batch;
+    bool failed;
 };
 
 static bool add_event(const struct mlf__event *event, uint64_t position, void *user)
 {
     (void)position;
     struct ring_merge *merge = user;
-    return mlf__batch_add(&merge->batch, event) && merge->batch.n < MLF__BATCH_MAX;
+    merge->failed = !mlf__batch_add(&merge->batch, event);
+    return !merge->failed && merge->batch.n < MLF__BATCH_MAX;
 }
 
 /* Applies what a locked ring without living processes holds. */
@@ -80,7 +84,7 @@ static mlf_status apply_ring(struct mlf__apply *apply, struct mlf__ring *ring)
     if (status == MLF_OK)
         status = mlf__batch_init(&merge.batch);
     while (status == MLF_OK && mlf__ring_read(reader, MLF__BATCH_MAX, add_event, &merge) > 0) {
-        status = apply_and_clear(apply, &merge.batch);
+        status = merge.failed ? MLF_ERR_NOMEM : apply_and_clear(apply, &merge.batch);
         if (status == MLF_OK && !mlf__apply_keeps(apply)) {
             mlf__ring_release(reader, mlf__ring_reader_position(reader));
             mlf__ring_settle(ring, mlf__ring_reader_floor(reader));

@@ -36,7 +36,8 @@ MLF__CORE const struct mlf__realm *mlf__journal_realm(const struct mlf__journal 
 MLF__CORE mlf_status mlf__journal_lock(struct mlf__journal *journal);
 /* Reads the next event: MLF_OK; MLF_ERR_NOT_FOUND at the end (a torn last record is the end);
  * MLF_ERR_CORRUPT when a whole record is damaged (the next call goes on behind it when its
- * length can be trusted, else ends). The event is valid until the next call. */
+ * length can be trusted, else ends); MLF_ERR_NOMEM or MLF_ERR_IO when the record stays the next one.
+ * The event is valid until the next call. */
 MLF__CORE mlf_status mlf__journal_read(struct mlf__journal *journal, struct mlf__event *out);
 /* Offset behind the last event read, and the offset up to which events are stored already. */
 MLF__CORE int64_t mlf__journal_offset(const struct mlf__journal *journal);

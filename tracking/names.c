@@ -235,6 +235,11 @@ static void add_safe_path(struct mlf__buf *out, const char *text)
     for (size_t len; *text != '\0'; text += len) {
         text += strspn(text, "/");
         len = strcspn(text, "/");
+        /* Nor may the whole begin with "..", even as in "..x". */
+        while (out->len == 0 && len > 2 && strncmp(text, "..", 2) == 0) {
+            text++;
+            len--;
+        }
         if (len == 0 || (len == 1 && text[0] == '.') || (len == 2 && strncmp(text, "..", 2) == 0))
             continue;
         if (out->len > 0)

@@ -99,8 +99,10 @@ static mlf_status insert_new_model(struct mlf__sql_store *store,
         location.data[--location.len] = '\0';
     mlf__buf_printf(&location, "/models/%s/artifacts", model->model_id);
     mlf__experiment_free(&experiment);
-    if (location.failed)
+    if (location.failed) {
+        mlf__buf_free(&location);
         return MLF_ERR_NOMEM;
+    }
     status = mlf__sql_run(
         store, insert_model,
         MLF__SQL_BIND(mlf__sql_text(model->model_id), mlf__sql_int(*number),
