@@ -71,7 +71,7 @@ static const char *copy_name(struct mlf__batch *batch, const char *name, const c
 
 bool mlf__batch_add(struct mlf__batch *batch, const struct mlf__event *event)
 {
-    if (batch->n == MLF__BATCH_MAX)
+    if (batch->events == NULL || batch->n == MLF__BATCH_MAX)
         return false;
     const struct mlf__event *before = batch->n > 0 ? &batch->events[batch->n - 1] : NULL;
     struct mlf__event copy = *event;

@@ -105,6 +105,13 @@ static bool exists(const char *directory, const char *path)
     return len > 0 && (size_t)len < sizeof(full) && stat(full, &info) == 0;
 }
 
+/* A path, or a name with an ending: a file, though it may not be there yet. "0.5" is none. */
+static bool looks_like_file(const char *word)
+{
+    double number;
+    return !mlf__parse_double(word, &number) && strpbrk(word, "/.") != NULL;
+}
+
 /* Positionals are numbered by their place, so that a name means the same in every run, whether or not
  * the files before it are there. */
 static void emit_positional(struct parse *parse, const char *word)
@@ -112,7 +119,8 @@ static void emit_positional(struct parse *parse, const char *word)
     char name[32];
     size_t index = parse->positionals++;
 
-    if (*word == '\0' || strcmp(word, "-") == 0 || exists(parse->directory, word))
+    if (*word == '\0' || strcmp(word, "-") == 0 || looks_like_file(word) ||
+        exists(parse->directory, word))
         return;
     int len = snprintf(name, sizeof(name), "arg%zu", index);
     emit(parse, name, (size_t)len, word);

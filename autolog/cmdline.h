@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 /* One option: |name| normalised (mlf__normalise_name), |value| cleaned and "***" for secrets; "true" for a
- * flag. Positional arguments that are no existing file or folder are called arg0, arg1 …. */
+ * flag. Positional arguments are called arg0, arg1 … by their place; those that are a file or folder, or look like
+ * the name of one, are left out. */
 typedef void mlf__option_fn(const char *name, const char *value, void *user);
 
 /* Parses argv[1 …]. |directory|: what relative file names are relative to. MLF_ERR_NOMEM when options

@@ -53,7 +53,7 @@ static const struct mlf__preset presets[] = {
     {.programs = svm_train_programs,
      .library = "libsvm",
      .aliases = "s=svm_type t=kernel_type d=degree g=gamma r=coef0 c=C n=nu p=p m=cache_size e=eps "
-                "h=shrinking b=probability v=nr_fold q=",
+                "h=shrinking b=probability v=nr_fold q= arg0= arg1=",
      .labelled = "w", /* the adapter logs all of them as one param, weights */
      .rules = svm_train_rules,
      .n_rules = MLF__ARRAY_LEN(svm_train_rules)},

@@ -432,9 +432,9 @@ static mlf_status decode_body(struct mlf__journal *journal, const unsigned char 
 
 mlf_status mlf__journal_read(struct mlf__journal *journal, struct mlf__event *out)
 {
-    const unsigned char *at;
+    const unsigned char *at = NULL;
     mlf_status status = fetch(journal, 8, &at);
-    if (status != MLF_OK)
+    if (status != MLF_OK || at == NULL)
         return status;
     uint32_t size, crc;
     memcpy(&size, at, 4);

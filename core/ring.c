@@ -188,7 +188,7 @@ mlf_status mlf__ring_attach(const char *path, struct mlf__ring **out)
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return mlf__fail_errno(errno, "%s: the ring cannot be opened", path);
-    struct layout at;
+    struct layout at = {0};
     mlf_status status = check_file(fd, path, &at);
     struct mlf__ring *ring = status == MLF_OK ? ring_new(path) : NULL;
     if (status == MLF_OK)

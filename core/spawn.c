@@ -27,8 +27,6 @@
 
 enum { STACK_SIZE = 64 * 1024, ENV_MAX = 4096, RING_PATH_MAX = 1024 };
 
-extern char **environ;
-
 /* ---- our own files ---- */
 
 static bool readable(const char *path, int mode)

@@ -24,7 +24,7 @@
 
 #define SVM_ALIASES                                                                                \
     "s=svm_type t=kernel_type d=degree g=gamma r=coef0 c=C n=nu p=p m=cache_size e=eps "           \
-    "h=shrinking b=probability v=nr_fold q="
+    "h=shrinking b=probability v=nr_fold q= arg0= arg1="
 
 /* ---- the library's types, as its header declares them ---- */
 
