@@ -67,7 +67,8 @@ mlf_status mlf__models_ensure(struct mlf__apply *apply, struct mlf__run_state *r
     return model->in_store ? MLF_OK : create_in_store(apply, model, run, name);
 }
 
-/* The MLmodel file. JSON is YAML, so cJSON writes it and every reader of MLmodel reads it. */
+/* The MLmodel file. JSON is YAML, so cJSON writes it and every reader of MLmodel reads it; but YAML knows no
+ * tabs, which cJSON indents with: it is one line. */
 static char *mlmodel_text(const struct mlf__model_record *model, const char *flavor,
                           const char *version, const char *data, int64_t size)
 {
@@ -88,7 +89,7 @@ static char *mlmodel_text(const struct mlf__model_record *model, const char *fla
     if (model->run_id != NULL)
         cJSON_AddStringToObject(json, "run_id", model->run_id);
     cJSON_AddStringToObject(json, "utc_time_created", now);
-    char *text = cJSON_Print(json);
+    char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return text;
 }

@@ -17,7 +17,7 @@ LOGGER = os.path.abspath(sys.argv[1])
 THREADS = 4
 ENDLESS = 1 << 40
 LAUNCHER = sys.argv[2] == "run"
-ROUNDS = 100 if FULL else 2
+ROUNDS = 50 if FULL else 10
 # Calls after which is killed: early, and when the ring has been full.
 MOMENTS = (500, 150000, 30000)
 
