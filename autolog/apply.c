@@ -7,6 +7,7 @@
 #include "autolog/apply.h"
 
 #include "autolog/cmdline.h"
+#include "autolog/ending.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/sys.h"
@@ -16,7 +17,6 @@
 #include <limits.h>
 #include <math.h>
 #include <search.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -278,27 +278,6 @@ static mlf_status start_run(struct mlf__run_state *run, const struct mlf__event 
         (run->experiment = mlf__strdup(experiment)) == NULL)
         return MLF_ERR_NOMEM;
     return MLF_OK;
-}
-
-int mlf__run_status_of_signal(int signal)
-{
-    switch (signal) {
-    case SIGINT:
-    case SIGTERM:
-    case SIGHUP:
-    case SIGQUIT:
-    case SIGKILL:
-        return MLF__RUN_KILLED;
-    default:
-        return MLF__RUN_FAILED;
-    }
-}
-
-int mlf__run_status_of_wait(int wait_status)
-{
-    if (WIFSIGNALED(wait_status))
-        return mlf__run_status_of_signal(WTERMSIG(wait_status));
-    return WEXITSTATUS(wait_status) == 0 ? MLF__RUN_FINISHED : MLF__RUN_FAILED;
 }
 
 static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run, int status,
@@ -746,11 +725,12 @@ static struct ending ending_of(const struct mlf__apply *apply, int status, int64
         mlf__copy_text(ending.value, sizeof(ending.value), "unknown");
         return ending;
     }
-    ending.status = mlf__run_status_of_wait(wait_status);
+    ending.status = mlf__ending_status(wait_status);
     if (WIFSIGNALED(wait_status)) {
-        const char *name = sigabbrev_np(WTERMSIG(wait_status));
+        char buffer[MLF__SIGNAL_NAME_SIZE];
         ending.tag = "mlf.signal";
-        snprintf(ending.value, sizeof(ending.value), "SIG%s", name != NULL ? name : "?");
+        mlf__copy_text(ending.value, sizeof(ending.value),
+                       mlf__ending_signal_name(WTERMSIG(wait_status), buffer));
     } else {
         ending.tag = "mlf.exit_code";
         snprintf(ending.value, sizeof(ending.value), "%d", WEXITSTATUS(wait_status));

@@ -149,12 +149,6 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
                              const struct mlf__event *event);
 mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply);
 
-/* How a run ends whose process was ended by |signal|: KILLED for those that a person or a scheduler sends
- * (INT, TERM, HUP, QUIT, KILL), FAILED for the others. */
-int mlf__run_status_of_signal(int signal);
-/* The same for a wait status: exit status 0 is FINISHED, another one FAILED. */
-int mlf__run_status_of_wait(int wait_status);
-
 /* ---- identity.c ---- */
 
 /* The user's name for mlflow.user, owned by the caller. */

@@ -139,7 +139,7 @@ static void put_end(struct session *session, int wait_status, int64_t oom_before
     if (WIFEXITED(wait_status))
         put_number_tag(session, "mlf.exit_code", WEXITSTATUS(wait_status));
     else
-        put_tag(session, "mlf.signal", mlf__outcome_signal_name(WTERMSIG(wait_status), buffer));
+        put_tag(session, "mlf.signal", mlf__ending_signal_name(WTERMSIG(wait_status), buffer));
     if (oom_before >= 0 && oom > oom_before)
         put_number_tag(session, "mlf.oom", oom - oom_before);
 }
@@ -314,7 +314,7 @@ static void leave_ring(struct session *session, int status, int64_t end_ns,
 static void finish(struct session *session, const struct mlf__relay_result *result,
                    struct mlf__summary *summary)
 {
-    int status = mlf__outcome_status(result->wait_status);
+    int status = mlf__ending_status(result->wait_status);
 
     if (session->collector == NULL) {
         leave_ring(session, status, result->end_ns, summary);

@@ -2,8 +2,8 @@
 /* Exit codes, signals and the memory limit's toll. */
 #include "cli/outcome.h"
 
+#include "autolog/ending.h"
 #include "core/buf.h"
-#include "tracking/store.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -14,44 +14,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static const struct {
-    int number;
-    const char *name;
-} signals[] = {
-    {SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},       {SIGQUIT, "SIGQUIT"}, {SIGILL, "SIGILL"},
-    {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"},     {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
-    {SIGKILL, "SIGKILL"}, {SIGUSR1, "SIGUSR1"},     {SIGSEGV, "SIGSEGV"}, {SIGUSR2, "SIGUSR2"},
-    {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"},     {SIGTERM, "SIGTERM"}, {SIGXCPU, "SIGXCPU"},
-    {SIGXFSZ, "SIGXFSZ"}, {SIGVTALRM, "SIGVTALRM"}, {SIGPROF, "SIGPROF"}, {SIGIO, "SIGIO"},
-    {SIGSYS, "SIGSYS"},
-};
-
-int mlf__outcome_status(int wait_status)
-{
-    if (WIFEXITED(wait_status))
-        return WEXITSTATUS(wait_status) == 0 ? MLF__RUN_FINISHED : MLF__RUN_FAILED;
-    switch (WTERMSIG(wait_status)) {
-    case SIGINT:
-    case SIGTERM:
-    case SIGHUP:
-    case SIGQUIT:
-    case SIGKILL:
-        return MLF__RUN_KILLED;
-    default:
-        return MLF__RUN_FAILED;
-    }
-}
-
-const char *mlf__outcome_signal_name(int signal, char buffer[16])
-{
-    for (size_t i = 0; i < MLF__ARRAY_LEN(signals); i++) {
-        if (signals[i].number == signal)
-            return signals[i].name;
-    }
-    snprintf(buffer, 16, "SIG%d", signal);
-    return buffer;
-}
 
 /* Reads a small file of the kernel's as text. */
 static bool read_file(const char *path, char *out, size_t size)

@@ -30,7 +30,7 @@ static void add_line(struct mlf__buf *out, const struct mlf__run_report *report)
     mlf__buf_puts(out, status != NULL ? status : "ended");
     if (WIFSIGNALED(report->wait_status))
         mlf__buf_printf(out, " (%s)",
-                        mlf__outcome_signal_name(WTERMSIG(report->wait_status), signal));
+                        mlf__ending_signal_name(WTERMSIG(report->wait_status), signal));
     else if (WEXITSTATUS(report->wait_status) != 0)
         mlf__buf_printf(out, " (exit %d)", WEXITSTATUS(report->wait_status));
     mlf__buf_printf(out, " %s", duration);
@@ -120,7 +120,7 @@ static void print_json(const struct mlf__run_report *report)
     else
         cJSON_AddNumberToObject(object, "exit_code", WEXITSTATUS(report->wait_status));
     add_text(object, "signal",
-             signalled ? mlf__outcome_signal_name(WTERMSIG(report->wait_status), name) : NULL);
+             signalled ? mlf__ending_signal_name(WTERMSIG(report->wait_status), name) : NULL);
     cJSON_AddNumberToObject(object, "duration_ms", (double)report->duration_ms);
     cJSON_AddNumberToObject(object, "params", (double)summary->n_params);
     cJSON_AddNumberToObject(object, "metrics", (double)summary->n_metrics);
