@@ -50,10 +50,9 @@ static mlf_status emit_metric(const struct mlf_run *run, const char *key, double
         run, (struct mlf__event){.kind = MLF__EV_METRIC, .key = key, .value = value, .step = step});
 }
 
-static mlf_status log_metric(const struct mlf_run *run, const char *key, mlf__name_id name,
-                             double value, int64_t step)
+static mlf_status log_metric(struct mlf__ring *ring, const struct mlf_run *run, const char *key,
+                             mlf__name_id name, double value, int64_t step)
 {
-    struct mlf__ring *ring = mlf__session_ring();
     if (ring == NULL || name == 0 || run->name == 0)
         return emit_metric(run, key, value, step);
     const struct mlf__ring_event event = {
@@ -64,14 +63,14 @@ static mlf_status log_metric(const struct mlf_run *run, const char *key, mlf__na
 
 mlf_status mlf_run_log_metric(mlf_run *run, const char *key, double value, int64_t step)
 {
-    if (mlf__session_init() == MLF__SESSION_OFF)
+    struct mlf__ring *ring = mlf__session_ring();
+    if (ring == NULL && mlf__session_init() == MLF__SESSION_OFF)
         return MLF_OK;
     if (run == NULL || key == NULL)
         return mlf__fail(MLF_ERR_INVAL, "mlf_run_log_metric: no %s", run == NULL ? "run" : "key");
-    struct mlf__ring *ring = mlf__session_ring();
     mlf__name_id name = ring != NULL ? mlf__ring_intern(ring, key, strlen(key)) : 0;
     mlf_status status = check_name(key, name);
-    return status == MLF_OK ? log_metric(run, key, name, value, step) : status;
+    return status == MLF_OK ? log_metric(ring, run, key, name, value, step) : status;
 }
 
 mlf_status mlf_log_metric(const char *key, double value, int64_t step)
@@ -126,7 +125,8 @@ mlf_metric_t mlf_metric(const char *key)
 
 mlf_status mlf_metric_log(mlf_metric_t metric, double value, int64_t step)
 {
-    if (mlf__session_init() == MLF__SESSION_OFF)
+    struct mlf__ring *ring = mlf__session_ring();
+    if (ring == NULL && mlf__session_init() == MLF__SESSION_OFF)
         return MLF_OK;
     if (metric.id == 0 || metric.id > atomic_load_explicit(&n_metrics, memory_order_acquire))
         return mlf__fail(MLF_ERR_INVAL, "mlf_metric_log: a handle that mlf_metric() did not make");
@@ -134,7 +134,7 @@ mlf_status mlf_metric_log(mlf_metric_t metric, double value, int64_t step)
         atomic_load_explicit(&metrics[metric.id - 1], memory_order_acquire);
     struct mlf_run *run;
     mlf_status status = mlf__api_current_run(&run);
-    return status == MLF_OK ? log_metric(run, entry->key, entry->name, value, step)
+    return status == MLF_OK ? log_metric(ring, run, entry->key, entry->name, value, step)
                             : mlf__api_result(status);
 }
 

@@ -17,7 +17,7 @@ enum { END_WAIT_MS = 2000 };
 static struct mlf_run *runs;                  /* newest first */
 static _Atomic(struct mlf_run *) process_run; /* for threads that have none */
 static bool session_run_taken;                /* the session's own run has been given out */
-static _Thread_local struct mlf_run *active_run;
+static _Thread_local struct mlf_run *active_run __attribute__((tls_model("initial-exec")));
 
 mlf_status mlf__api_emit(const struct mlf_run *run, struct mlf__event event)
 {

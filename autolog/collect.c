@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `mlf collect`: the collector of a program that has no launcher. Its first process ends at once, so that
- * the program which started it has no child; the second one watches the program through a pidfd. */
+/* `mlf collect`: the collector of a program that has no launcher. The program that starts it (core/spawn.c) is
+ * not its parent; it watches that program through a pidfd. */
 #include "autolog/collector.h"
 
 #include "autolog/apply.h"
@@ -28,13 +28,9 @@ struct pidfd_info_v0 {
 #define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
 enum { PIDFD_HAS_EXIT = 1 << 3 };
 
-/* Cuts all ties with the program: parent, terminal, directory, descriptors. The first process ends here;
- * its exit status tells the program whether there is a second one. */
+/* Cuts all ties with the program: terminal, directory, descriptors. */
 static void detach(void)
 {
-    pid_t pid = fork();
-    if (pid != 0)
-        _exit(pid > 0 ? 0 : 1);
     setsid();
     if (chdir("/") != 0)
         mlf__log(MLF__LOG_WARN, "chdir /: %s", strerror(errno));

@@ -34,8 +34,9 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
 mlf_status mlf__collector_finish(struct mlf__collector *collector, int status, int64_t end_ns,
                                  int64_t timeout_ms, struct mlf__summary *out);
 
-/* `mlf collect --ring PATH`: the collector of a program without a launcher. Returns when the program
- * and every child that logged are gone and everything is stored. */
+/* `mlf collect --ring PATH`: the collector of a program without a launcher. Lets go of terminal, directory and
+ * descriptors first. Returns when the program and every child that logged are gone and everything is
+ * stored. */
 mlf_status mlf__collect(const char *ring_path);
 
 /* ---- orphans ---- */

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "core/env.h"
+#include "tracking/store.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
         print_help(stdout);
         return mlf__cli_finish(MLF__EXIT_OK);
     }
+    mlf__store_own_process();
     if (strcmp(argv[1], "--version") == 0)
         return mlf__cmd_version(1, argv);
 

@@ -15,8 +15,10 @@
 #include "core/buf.h"
 #include "core/mem.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -49,6 +51,35 @@ struct mlf__journal {
     size_t cap_strings;
 };
 
+/* Asked at the first record: CPUID is slow in virtual machines, and __builtin_cpu_supports() would ask it
+ * many times in a constructor of every program that loads this library. */
+static bool has_sse42(void)
+{
+    static _Atomic int known; /* 1: no, 2: yes */
+    int state = atomic_load_explicit(&known, memory_order_relaxed);
+    if (state == 0) {
+        unsigned a, b, c = 0, d;
+        state = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_2) != 0 ? 2 : 1;
+        atomic_store_explicit(&known, state, memory_order_relaxed);
+    }
+    return state == 2;
+}
+
+/* CRC-32C by the processor's own instruction. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(const unsigned char *data,
+                                                               size_t len)
+{
+    uint64_t crc = 0xffffffff;
+    for (; len >= 8; data += 8, len -= 8) {
+        uint64_t part;
+        memcpy(&part, data, 8);
+        crc = __builtin_ia32_crc32di(crc, part);
+    }
+    for (; len > 0; data++, len--)
+        crc = __builtin_ia32_crc32qi((uint32_t)crc, *data);
+    return ~(uint32_t)crc;
+}
+
 /* CRC-32C (Castagnoli, RFC 3720 appendix B.4), four bits at a time: no table to build in a host. */
 static uint32_t crc32c(const unsigned char *data, size_t len)
 {
@@ -56,6 +87,8 @@ static uint32_t crc32c(const unsigned char *data, size_t len)
                                         0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
                                         0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
                                         0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
+    if (has_sse42())
+        return crc32c_sse42(data, len);
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < len; i++) {
         crc ^= data[i];

@@ -352,7 +352,15 @@ void mlf__ring_ring_bell(struct mlf__ring *ring)
 
 uint64_t mlf__ring_head(const struct mlf__ring *ring)
 {
-    return atomic_load_explicit(&ring->header->head, memory_order_acquire);
+    /* The header's head lags: every cell behind it that was claimed in this lap, or released since, counts. */
+    uint64_t head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
+    for (uint32_t i = 0; i < ring->n_cells; i++, head++) {
+        uint64_t word = atomic_load_explicit(&ring_at(ring, head)->cell.word, memory_order_acquire);
+        bool claimed = word_lap(word) == ring_lap(ring, head) && word_state(word) != CELL_FREE;
+        if (!claimed && word_lap(word) != ring_lap(ring, head + ring->n_cells))
+            break;
+    }
+    return head;
 }
 
 uint64_t mlf__ring_settled(const struct mlf__ring *ring)

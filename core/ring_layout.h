@@ -20,7 +20,8 @@ enum {
     RING_NAME_PROBES = 64,
     RING_TEXT_BYTES = 48,    /* of one text cell */
     RING_QUIET_EVENTS = 200, /* file and process events of one process */
-    RING_ERROR_SIZE = 512
+    RING_ERROR_SIZE = 512,
+    RING_HEAD_STEP = 16 /* the header's head is raised at every 16th claim */
 };
 
 /* A cell's word: state in bits 0-1, then the claim's thread id (22 bits), exec generation (10) and
@@ -123,6 +124,7 @@ struct mlf__ring {
     _Atomic int32_t slot; /* this process's, -1 before its first event */
     _Atomic uint32_t gen;
     _Atomic uint32_t taking; /* a thread of this process is taking the slot */
+    _Atomic uint64_t hint;   /* where this process's next claim looks first */
     _Atomic uint32_t epoch;  /* of cached thread ids; raised by fork */
     struct mlf__config config;
     char path[1024];
@@ -143,7 +145,7 @@ static inline enum ring_state word_state(uint64_t word)
 /* The lap of a position, as its cell's word holds it. */
 static inline uint64_t ring_lap(const struct mlf__ring *ring, uint64_t position)
 {
-    return (position / ring->n_cells) & 0xfffff;
+    return position >> __builtin_ctz(ring->n_cells) & 0xfffff;
 }
 static inline union ring_any *ring_at(const struct mlf__ring *ring, uint64_t position)
 {

@@ -2,9 +2,10 @@
 /* Starting the collector from inside a host process.
  *
  * The child comes from clone(CLONE_VM | CLONE_VFORK) with exit signal 0: a host of any size is not
- * copied, no atfork handler runs, no SIGCHLD is sent and the host's wait() does not see it. It shares our
- * memory until it executes, so it makes system calls only. `mlf collect` then forks and its first process
- * ends, which we reap with __WCLONE: the collector that stays is nobody's child here. */
+ * copied, no atfork handler runs, no SIGCHLD is sent and the host's wait() does not see it. It must not
+ * execute anything itself, for that would make it an ordinary child; so it clones a second one the same way,
+ * which executes the collector, and ends. We reap the first with __WCLONE; the second is nobody's child
+ * here. Both share our memory and make system calls only. */
 #include "core/spawn.h"
 #include "core/compat_glibc.h"
 
@@ -88,10 +89,11 @@ struct start {
     const char *program;
     const char *argv[5];
     char **envp;
-    int error; /* written by the child before it exits */
+    char *second_stack;
+    int error; /* written by the children before they exit */
 };
 
-static int run_collector(void *arg)
+static int execute_collector(void *arg)
 {
     struct start *start = arg;
     /* The new program blocks nothing. The host's handlers are reset by execve. */
@@ -100,6 +102,15 @@ static int run_collector(void *arg)
     syscall(SYS_execve, start->program, start->argv, start->envp);
     start->error = errno;
     syscall(SYS_exit, 127);
+    return 0;
+}
+
+static int leave_collector(void *arg)
+{
+    struct start *start = arg;
+    if (clone(execute_collector, start->second_stack, CLONE_VM | CLONE_VFORK, start) < 0)
+        start->error = errno;
+    syscall(SYS_exit, 0);
     return 0;
 }
 
@@ -128,21 +139,23 @@ mlf_status mlf__spawn_collector(const char *ring_path)
     if (!mlf__locate_program(program, sizeof(program)))
         return mlf__fail(MLF_ERR_NOT_FOUND, "the program mlf is not where libmlf_core belongs");
     mlf__copy_text(path, sizeof(path), ring_path);
-    size_t size = STACK_SIZE + ENV_MAX * sizeof(char *);
+    size_t size = 2 * STACK_SIZE + ENV_MAX * sizeof(char *);
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return mlf__fail_errno(errno, "no memory to start the collector");
-    char **envp = (char **)(void *)(memory + STACK_SIZE);
+    char **envp = (char **)(void *)(memory + 2 * STACK_SIZE);
     collector_environment(envp, ENV_MAX);
-    struct start start = {
-        .program = program, .argv = {"mlf", "collect", "--ring", path, NULL}, .envp = envp};
+    struct start start = {.program = program,
+                          .argv = {"mlf", "collect", "--ring", path, NULL},
+                          .envp = envp,
+                          .second_stack = memory + 2 * STACK_SIZE};
     /* No handler of the host may run in the child, which shares its memory. */
     uint64_t all = ~(uint64_t)0, before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
-    int pid = clone(run_collector, memory + STACK_SIZE, CLONE_VM | CLONE_VFORK, &start);
-    int err = errno, wait_status = 0;
+    int pid = clone(leave_collector, memory + STACK_SIZE, CLONE_VM | CLONE_VFORK, &start);
+    int err = errno;
     if (pid > 0) {
-        while (syscall(SYS_wait4, pid, &wait_status, __WCLONE, NULL) < 0 && errno == EINTR) {
+        while (syscall(SYS_wait4, pid, NULL, __WCLONE, NULL) < 0 && errno == EINTR) {
         }
     }
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
@@ -151,7 +164,5 @@ mlf_status mlf__spawn_collector(const char *ring_path)
         return mlf__fail_errno(err, "the collector cannot be started");
     if (start.error != 0)
         return mlf__fail_errno(start.error, "%s: the collector cannot be started", program);
-    if (wait_status != 0)
-        return mlf__fail(MLF_ERR_IO, "%s: the collector did not start", program);
     return MLF_OK;
 }

@@ -13,8 +13,7 @@
 MLF__CORE bool mlf__locate_hooks(char *out, size_t size);
 MLF__CORE bool mlf__locate_program(char *out, size_t size);
 
-/* Starts `mlf collect --ring |ring_path|` as a process that the host's wait() and SIGCHLD never see,
- * and returns once it has gone its own way. MLF_ERR_STATE where it could not be kept apart: the host is
+/* Starts `mlf collect --ring |ring_path|` as a process that the host's wait() and SIGCHLD never see. MLF_ERR_STATE where it could not be kept apart: the host is
  * PID 1 or a child subreaper. No allocation; nothing of the host is copied. */
 MLF__CORE mlf_status mlf__spawn_collector(const char *ring_path);
 

@@ -40,6 +40,13 @@ mlf_status mlf__store_fail_scheme(const char *uri)
     return status;
 }
 
+void mlf__store_own_process(void)
+{
+    for (size_t i = 0; i < MLF__ARRAY_LEN(stores); i++)
+        if (stores[i]->own_process != NULL)
+            stores[i]->own_process();
+}
+
 mlf_status mlf__store_open(const char *uri, enum mlf__open_mode mode, struct mlf__store **out)
 {
     *out = NULL;

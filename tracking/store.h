@@ -169,6 +169,8 @@ struct mlf_store_ops {
      * MLF_ERR_SCHEMA for a schema that cannot be used so. */
     mlf_status (*open)(struct mlf__store *store, const char *uri, enum mlf__open_mode mode);
     void (*close)(struct mlf__store *store);
+    /* Optional: see mlf__store_own_process. */
+    void (*own_process)(void);
 
     /* Optional: what lies between them is written at once or not at all. An operation that is refused
      * in between writes nothing and leaves the rest as it is; when one fails otherwise (full disk),
@@ -231,6 +233,10 @@ struct mlf__store {
     void *state; /* of ops->state_size bytes */
     char *uri;
 };
+
+/* The calling program is mlf's own, and has no other thread yet: the libraries of the stores may be set up for
+ * speed, which is process-wide. Never called in a host. */
+void mlf__store_own_process(void);
 
 /* Opens the store that |uri| names. |*out| is NULL on failure. MLF_ERR_INVAL names the schemes there
  * are when the scheme is unknown. */

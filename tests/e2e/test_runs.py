@@ -119,8 +119,8 @@ def test_usage(tap):
             tap.same((got.code, got.out), (2, b""), f"'{' '.join(wrong)}' is wrong usage")
             tap.ok(b"--help" in got.err, f"'{' '.join(wrong)}': the message names the help")
         got = f.mlf("collect", "--ring", "/no/such/ring")
-        tap.same((got.code, got.out, got.err), (0, b"", b""),
-                 "collect leaves its caller at once and in silence")
+        tap.same((got.code, got.out, got.err), (1, b"", b""),
+                 "collect of a ring that is not there fails in silence")
         with open("/dev/full", "wb") as full:
             got = f.mlf("--help", stdout=full)
         tap.same(got.code, 1, "output that cannot be written is a failure")

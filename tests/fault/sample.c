@@ -150,7 +150,7 @@ void sample_init(struct sample *sample)
     /* In memory where possible: the tests make thousands of databases. */
     snprintf(sample->folder, sizeof(sample->folder), "/dev/shm/mlf-fault-XXXXXX");
     if (mkdtemp(sample->folder) == NULL) {
-        snprintf(sample->folder, sizeof(sample->folder), "/tmp/mlf-fault-XXXXXX");
+        mlf__copy_text(sample->folder, sizeof(sample->folder), "/tmp/mlf-fault-XXXXXX");
         must(mkdtemp(sample->folder) != NULL, sample->folder);
     }
     snprintf(sample->data, sizeof(sample->data), "%s/data", sample->folder);

@@ -31,6 +31,8 @@ struct mlf_sql_ops {
      * tables when there is none. The schema of what exists is not looked at. */
     mlf_status (*open)(struct mlf__sql *db, const char *uri, enum mlf__open_mode mode);
     void (*close)(struct mlf__sql *db);
+    /* Sets what is process-wide in the driver's library for speed: for programs that are ours. */
+    void (*own_process)(void);
     /* The database for messages ("'/data/mlflow.db'"). Lives as long as the connection. */
     const char *(*describe)(const struct mlf__sql *db);
     /* Where new experiments keep their artifacts, without a slash at the end. Likewise. */

@@ -285,12 +285,19 @@ static mlf_status sql_open(struct mlf__store *front, const char *uri, enum mlf__
 
 static const char *const schemes[] = {"sqlite", NULL};
 
+static void sql_own_process(void)
+{
+    for (size_t i = 0; i < MLF__ARRAY_LEN(drivers); i++)
+        drivers[i]->own_process();
+}
+
 const struct mlf_store_ops mlf__sql_store_ops = {
     .name = "SQL",
     .schemes = schemes,
     .state_size = sizeof(struct mlf__sql_store),
     .open = sql_open,
     .close = sql_close,
+    .own_process = sql_own_process,
     .begin = sql_begin,
     .commit = sql_commit,
     .rollback = sql_rollback,

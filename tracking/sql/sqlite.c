@@ -557,6 +557,12 @@ static double sqlite_column_double(struct mlf__sql_stmt *stmt, int column)
     return sqlite3_column_double(stmt_of(stmt), column);
 }
 
+/* Else every allocation takes a lock to be counted. Without effect when SQLite is in use already. */
+static void sqlite_own_process(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static const char *sqlite_column_text(struct mlf__sql_stmt *stmt, int column)
 {
     return (const char *)sqlite3_column_text(stmt_of(stmt), column);
@@ -577,6 +583,7 @@ const struct mlf_sql_ops mlf__sqlite_ops = {
     .state_size = sizeof(struct sqlite),
     .open = sqlite_open,
     .close = sqlite_close,
+    .own_process = sqlite_own_process,
     .describe = sqlite_describe,
     .artifact_root = sqlite_artifact_root,
     .begin = sqlite_begin,
