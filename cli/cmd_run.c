@@ -7,6 +7,7 @@
 
 #include "autolog/cmdline.h"
 #include "autolog/collector.h"
+#include "autolog/ending.h"
 #include "autolog/recogniser.h"
 #include "cli/launch.h"
 #include "cli/outcome.h"

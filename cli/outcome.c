@@ -2,7 +2,6 @@
 /* Exit codes, signals and the memory limit's toll. */
 #include "cli/outcome.h"
 
-#include "autolog/ending.h"
 #include "core/buf.h"
 
 #include <fcntl.h>

@@ -7,13 +7,6 @@
 
 #include <stdint.h>
 
-/* Of wait status |wait_status|: exit 0 is FINISHED; SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGKILL are
- * KILLED; everything else FAILED. An enum mlf__run_status. */
-int mlf__ending_status(int wait_status);
-
-/* "SIGKILL"; "SIG34" for signals without a name. Static or in |buffer|. */
-const char *mlf__ending_signal_name(int signal, char buffer[16]);
-
 /* Processes that the kernel killed in our cgroup for want of memory, so far; -1 when unknown. */
 int64_t mlf__outcome_oom_kills(void);
 

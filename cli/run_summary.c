@@ -2,8 +2,8 @@
 /* The summary of a run, for people and for scripts. */
 #include "cli/run_summary.h"
 
+#include "autolog/ending.h"
 #include "cli/cli.h"
-#include "cli/outcome.h"
 #include "core/buf.h"
 #include "core/mem.h"
 

@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK_SIZE = 64 * 1024, ENV_MAX = 4096, RING_PATH_MAX = 1024 };
+enum { STACK_SIZE = 64 * 1024, STACKS_SIZE = 2 * STACK_SIZE, ENV_MAX = 4096, RING_PATH_MAX = 1024 };
 
 /* ---- our own files ---- */
 
@@ -139,16 +139,16 @@ mlf_status mlf__spawn_collector(const char *ring_path)
     if (!mlf__locate_program(program, sizeof(program)))
         return mlf__fail(MLF_ERR_NOT_FOUND, "the program mlf is not where libmlf_core belongs");
     mlf__copy_text(path, sizeof(path), ring_path);
-    size_t size = 2 * STACK_SIZE + ENV_MAX * sizeof(char *);
+    size_t size = STACKS_SIZE + ENV_MAX * sizeof(char *);
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return mlf__fail_errno(errno, "no memory to start the collector");
-    char **envp = (char **)(void *)(memory + 2 * STACK_SIZE);
+    char **envp = (char **)(void *)(memory + STACKS_SIZE);
     collector_environment(envp, ENV_MAX);
     struct start start = {.program = program,
                           .argv = {"mlf", "collect", "--ring", path, NULL},
                           .envp = envp,
-                          .second_stack = memory + 2 * STACK_SIZE};
+                          .second_stack = memory + STACKS_SIZE};
     /* No handler of the host may run in the child, which shares its memory. */
     uint64_t all = ~(uint64_t)0, before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));

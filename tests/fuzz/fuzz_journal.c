@@ -120,7 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t at = (size_t)take(&input, 2) % (world.header_size + 1), len;
         const uint8_t *bytes = take_bytes(&input, size, &len);
         size_t inside = len < world.header_size - at ? len : world.header_size - at;
-        memcpy(file.data + at, bytes, inside);
+        if (inside > 0)
+            memcpy(file.data + at, bytes, inside);
         mlf__buf_add(&file, bytes + inside, len - inside);
     }
     MUST(!file.failed);
