@@ -506,9 +506,16 @@ static bool is_id(const char *id, const char *prefix)
            id[n + strspn(id + n, letters)] == '\0';
 }
 
+/* is_id(), quick for the id that it was asked for the last time: |good|. */
+static bool check_id(const char *id, const char *prefix, char good[MLF__ID_SIZE])
+{
+    return strcmp(id, good) == 0 || (is_id(id, prefix) && mlf__copy_text(good, MLF__ID_SIZE, id));
+}
+
 static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event *event)
 {
-    if (!is_id(event->run, "") || !is_id(event->model, "m-")) {
+    if (!check_id(event->run, "", apply->good_run) ||
+        !check_id(event->model, "m-", apply->good_model)) {
         mlf__fail(MLF_ERR_INVAL, "an event with a damaged run or model id");
         return mlf__apply_refused(apply);
     }

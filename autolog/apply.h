@@ -81,8 +81,9 @@ struct mlf__apply {
     char *aliases;               /* "c=C g=gamma": of the adapter, else of the program's preset */
     struct mlf__metric *pending; /* metrics of the batch */
     size_t n_pending, cap_pending;
-    int32_t exit_pid;      /* whose exit status was recorded; 0: none */
-    int exit_status;       /* as waitpid() gives it */
+    int32_t exit_pid; /* whose exit status was recorded; 0: none */
+    int exit_status;  /* as waitpid() gives it */
+    char good_run[MLF__ID_SIZE], good_model[MLF__ID_SIZE]; /* the last ids found well-formed */
     size_t resume_at;      /* events of the batch in hand that are committed already */
     int64_t last_event_ms; /* the latest time of an event */
     int64_t busy_since_ns; /* monotonic: since when batches have followed without a pause */
