@@ -13,6 +13,8 @@
 #include "core/sys.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,12 +138,27 @@ static bool classify(const char *name, struct spool_file *out)
     return true;
 }
 
-/* A ring that was never finished: its maker died within the moment that takes. */
+/* The pid of the process that was making |name|, from the name: <id>-<pid>-<salt>.ring.new or
+ * <stem>.<pid>-<n>.journal.new. 0 when it does not tell. */
+static pid_t maker_of(const char *name)
+{
+    const char *at = NULL;
+    if (ends_with(name, ".ring.new"))
+        at = strchr(name, '-');
+    else if (ends_with(name, ".journal.new"))
+        at = strchr(name, '.');
+    return at != NULL ? (pid_t)strtol(at + 1, NULL, 10) : 0;
+}
+
+/* A ring or journal that was never finished: its maker died within the moment that takes. */
 static bool is_abandoned(const char *path, const char *name)
 {
     enum { OLD_MS = 60000 };
     struct stat st;
-    return ends_with(name, ".ring.new") && stat(path, &st) == 0 &&
+    if (!ends_with(name, ".new") || stat(path, &st) != 0)
+        return false;
+    pid_t maker = maker_of(name);
+    return (maker > 0 && kill(maker, 0) != 0 && errno == ESRCH) ||
            mlf__now_ms() - (int64_t)st.st_mtime * 1000 > OLD_MS;
 }
 

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -132,11 +133,22 @@ static struct mlf__journal *journal_new(const char *path, int fd)
     return journal;
 }
 
+/* A rename that replaces nothing; on file systems that cannot do that, a plain one. */
+static int rename_new(const char *from, const char *to)
+{
+    int result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* NOREPLACE */);
+    if (result != 0 && (errno == EINVAL || errno == ENOSYS))
+        result = (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+    return result;
+}
+
 mlf_status mlf__journal_create(const char *path, const struct mlf__config *config,
                                struct mlf__journal **out)
 {
     *out = NULL;
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+    char unfinished[sizeof(((struct mlf__journal *)0)->path) + 8];
+    snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, unfinished,
                           O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return mlf__fail_errno(errno, "%s: the journal cannot be created", path);
@@ -154,8 +166,11 @@ mlf_status mlf__journal_create(const char *path, const struct mlf__config *confi
         journal->offset = sizeof(*header);
         status = write_all(fd, path, header, sizeof(*header));
     }
+    /* Whoever dies in here leaves no journal without a header. */
+    if (status == MLF_OK && rename_new(unfinished, path) != 0)
+        status = mlf__fail_errno(errno, "%s: the journal cannot be created", path);
     if (status != MLF_OK) {
-        syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+        syscall(SYS_unlinkat, AT_FDCWD, unfinished, 0);
         if (journal == NULL)
             syscall(SYS_close, fd);
         mlf__journal_close(journal);

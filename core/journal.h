@@ -11,7 +11,7 @@
 
 struct mlf__journal;
 
-/* Creates |path| (mode 0600, must not exist) for the session |config|. */
+/* Creates |path| (mode 0600, must not exist) for the session |config|. It gets its name when it is whole. */
 MLF__CORE mlf_status mlf__journal_create(const char *path, const struct mlf__config *config,
                                          struct mlf__journal **out);
 /* Appends one event by one write(). MLF_ERR_FULL when the disk is full: what was half written is cut

@@ -118,6 +118,18 @@ static void test_synced(void)
     mlf__journal_close(journal);
 }
 
+static void test_creation(void)
+{
+    struct mlf__journal *journal = new_journal("creation"), *other = NULL;
+    struct mlf__config config = {.run_id = "r2"};
+    char unfinished[300];
+    snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    OK(access(path, F_OK) == 0 && access(unfinished, F_OK) != 0, "a whole journal has its name");
+    IS(mlf__journal_create(path, &config, &other), MLF_ERR_EXISTS, "another one is not replaced");
+    OK(other == NULL && access(unfinished, F_OK) != 0, "and nothing is left of the attempt");
+    mlf__journal_close(journal);
+}
+
 static void test_damage(void)
 {
     struct mlf__journal *journal = new_journal("damage");
@@ -220,6 +232,7 @@ int main(void)
         return 1;
     test_round_trip();
     test_synced();
+    test_creation();
     test_damage();
     test_full_disk();
     test_threads();
