@@ -138,16 +138,13 @@ static bool classify(const char *name, struct spool_file *out)
     return true;
 }
 
-/* The pid of the process that was making |name|, from the name: <id>-<pid>-<salt>.ring.new or
- * <stem>.<pid>-<n>.journal.new. 0 when it does not tell. */
+/* The pid of the process that was making <name>.<pid>.new; 0 when the name does not tell. */
 static pid_t maker_of(const char *name)
 {
-    const char *at = NULL;
-    if (ends_with(name, ".ring.new"))
-        at = strchr(name, '-');
-    else if (ends_with(name, ".journal.new"))
-        at = strchr(name, '.');
-    return at != NULL ? (pid_t)strtol(at + 1, NULL, 10) : 0;
+    const char *end = name + strlen(name) - strlen(".new"), *at = end;
+    while (at > name && at[-1] != '.')
+        at--;
+    return at > name && at < end ? (pid_t)strtol(at, NULL, 10) : 0;
 }
 
 /* A ring or journal that was never finished: its maker died within the moment that takes. */

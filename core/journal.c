@@ -146,8 +146,8 @@ mlf_status mlf__journal_create(const char *path, const struct mlf__config *confi
                                struct mlf__journal **out)
 {
     *out = NULL;
-    char unfinished[sizeof(((struct mlf__journal *)0)->path) + 8];
-    snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    char unfinished[sizeof(((struct mlf__journal *)0)->path) + 24];
+    snprintf(unfinished, sizeof(unfinished), "%s.%d.new", path, (int)getpid());
     int fd = (int)syscall(SYS_openat, AT_FDCWD, unfinished,
                           O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)

@@ -115,8 +115,8 @@ mlf_status mlf__ring_create(const char *path, const struct mlf__config *config, 
                             bool lock, struct mlf__ring **out)
 {
     *out = NULL;
-    char unfinished[sizeof(((struct mlf__ring *)0)->path) + 8];
-    snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    char unfinished[sizeof(((struct mlf__ring *)0)->path) + 24];
+    snprintf(unfinished, sizeof(unfinished), "%s.%d.new", path, (int)getpid());
     struct layout at = layout_for(small);
     int fd =
         (int)syscall(SYS_openat, AT_FDCWD, unfinished, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

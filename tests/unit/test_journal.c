@@ -123,7 +123,7 @@ static void test_creation(void)
     struct mlf__journal *journal = new_journal("creation"), *other = NULL;
     struct mlf__config config = {.run_id = "r2"};
     char unfinished[300];
-    snprintf(unfinished, sizeof(unfinished), "%s.new", path);
+    snprintf(unfinished, sizeof(unfinished), "%s.%d.new", path, (int)getpid());
     OK(access(path, F_OK) == 0 && access(unfinished, F_OK) != 0, "a whole journal has its name");
     IS(mlf__journal_create(path, &config, &other), MLF_ERR_EXISTS, "another one is not replaced");
     OK(other == NULL && access(unfinished, F_OK) != 0, "and nothing is left of the attempt");
