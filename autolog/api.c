@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
+#include "tracking/artifacts.h"
 #include "tracking/names.h"
 
 #include <search.h>
@@ -16,6 +17,11 @@
 #include <sys/stat.h>
 
 enum { MAX_METRICS = 16384, MAX_NAMES = 16384 };
+
+static bool is_off(void)
+{
+    return mlf__session_init() == MLF__SESSION_OFF;
+}
 
 /* ---- metrics ---- */
 
@@ -76,6 +82,8 @@ mlf_status mlf_run_log_metric(mlf_run *run, const char *key, double value, int64
 mlf_status mlf_log_metric(const char *key, double value, int64_t step)
 {
     struct mlf_run *run;
+    if (is_off())
+        return MLF_OK;
     if (key == NULL)
         return mlf__fail(MLF_ERR_INVAL, "mlf_log_metric: no key");
     mlf_status status = mlf__api_current_run(&run);
@@ -129,7 +137,9 @@ mlf_status mlf_metric_log(mlf_metric_t metric, double value, int64_t step)
     if (ring == NULL && mlf__session_init() == MLF__SESSION_OFF)
         return MLF_OK;
     if (metric.id == 0 || metric.id > atomic_load_explicit(&n_metrics, memory_order_acquire))
-        return mlf__fail(MLF_ERR_INVAL, "mlf_metric_log: a handle that mlf_metric() did not make");
+        return mlf__fail(
+            MLF_ERR_INVAL,
+            "mlf_metric_log: a handle that is none, or whose key mlf_metric() refused");
     const struct metric_entry *entry =
         atomic_load_explicit(&metrics[metric.id - 1], memory_order_acquire);
     struct mlf_run *run;
@@ -190,6 +200,8 @@ static mlf_status remember_param(const struct mlf_run *run, const char *key, con
 mlf_status mlf_log_param(const char *key, const char *value)
 {
     struct mlf_run *run;
+    if (is_off())
+        return MLF_OK;
     if (key == NULL || value == NULL)
         return mlf__fail(MLF_ERR_INVAL, "mlf_log_param: no %s", key == NULL ? "key" : "value");
     mlf_status status = mlf__api_current_run(&run);
@@ -214,6 +226,8 @@ mlf_status mlf_log_param(const char *key, const char *value)
 mlf_status mlf_set_tag(const char *key, const char *value)
 {
     struct mlf_run *run;
+    if (is_off())
+        return MLF_OK;
     if (key == NULL || value == NULL)
         return mlf__fail(MLF_ERR_INVAL, "mlf_set_tag: no %s", key == NULL ? "key" : "value");
     mlf_status status = mlf__api_current_run(&run);
@@ -254,8 +268,13 @@ mlf_status mlf_log_artifact(const char *path, const char *folder)
 {
     struct mlf_run *run;
     struct mlf__buf text = {0};
+    if (is_off())
+        return MLF_OK;
     if (path == NULL)
         return mlf__fail(MLF_ERR_INVAL, "mlf_log_artifact: no path");
+    mlf_status allowed = mlf__artifact_check_folder(folder != NULL ? folder : "");
+    if (allowed != MLF_OK)
+        return allowed;
     mlf_status status = mlf__api_current_run(&run);
     if (status != MLF_OK)
         return mlf__api_result(status);
@@ -277,11 +296,13 @@ mlf_status mlf_log_model(const char *name, const char *path, const mlf_model_opt
     mlf_model_info made = {0};
     if (info != NULL)
         *info = made;
+    if (is_off())
+        return MLF_OK;
     if (name == NULL || path == NULL)
         return mlf__fail(MLF_ERR_INVAL, "mlf_log_model: no %s", name == NULL ? "name" : "path");
     if (options == NULL)
         options = &defaults;
-    if (options->size != sizeof(*options))
+    if (options->size < sizeof(*options))
         return mlf__fail(MLF_ERR_INVAL, "mlf_log_model: options without MLF_MODEL_OPTIONS_INIT");
     mlf_status status = mlf__check_model_name(name);
     if (status == MLF_OK)

@@ -11,6 +11,7 @@ struct mlf_run {
     struct mlf_run *next; /* all runs of the process, oldest last */
     char id[MLF__ID_SIZE];
     mlf__name_id name; /* the id, interned; 0: it travels as text */
+    int32_t pid;       /* of the process that started it */
     _Atomic bool active;
 };
 

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { END_WAIT_MS = 2000 };
 
@@ -47,6 +48,7 @@ static mlf_status new_run(struct mlf_run **out)
         mlf__copy_text(run->id, sizeof(run->id), mlf__session_config()->run_id);
     session_run_taken = true;
     intern_run(run);
+    run->pid = (int32_t)getpid();
     atomic_store(&run->active, true);
     run->next = runs;
     runs = run;
@@ -79,8 +81,10 @@ mlf_status mlf_start_run(const mlf_run_options *options, mlf_run **out)
 {
     if (out != NULL)
         *out = NULL;
+    if (mlf__session_init() == MLF__SESSION_OFF)
+        return MLF_OK;
     const char *name = options != NULL ? options->run_name : NULL;
-    if (options != NULL && options->size != sizeof(*options))
+    if (options != NULL && options->size < sizeof(*options))
         return mlf__fail(MLF_ERR_INVAL, "mlf_start_run: options without MLF_RUN_OPTIONS_INIT");
     if (active_run != NULL)
         return mlf__fail(MLF_ERR_STATE,
@@ -118,6 +122,11 @@ mlf_status mlf_end_run(mlf_run_status status)
     if (run == NULL)
         return mlf__fail(MLF_ERR_STATE, "mlf_end_run: this thread has no active run");
     active_run = NULL;
+    if (run->pid != (int32_t)getpid())
+        return mlf__fail(MLF_ERR_STATE,
+                         "mlf_end_run: the run belongs to process %d, which this one "
+                         "was forked from",
+                         (int)run->pid);
     atomic_store(&run->active, false);
     mlf_status result = mlf__api_emit(run, (struct mlf__event){.kind = MLF__EV_RUN_END,
                                                                .step = (int64_t)status,

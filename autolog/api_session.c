@@ -71,10 +71,10 @@ mlf_status mlf__api_result(mlf_status status)
 
 mlf_status mlf_set_tracking_uri(const char *uri)
 {
-    if (uri == NULL)
-        return mlf__fail(MLF_ERR_INVAL, "mlf_set_tracking_uri: no URI");
     if (mlf__session_init() == MLF__SESSION_OFF)
         return MLF_OK;
+    if (uri == NULL)
+        return mlf__fail(MLF_ERR_INVAL, "mlf_set_tracking_uri: no URI");
     char *resolved;
     mlf_status status = mlf__uri_resolve(uri, NULL, &resolved);
     if (status != MLF_OK)
@@ -91,11 +91,11 @@ const char *mlf__api_experiment(void)
 
 mlf_status mlf_set_experiment(const char *name)
 {
-    if (name == NULL)
-        return mlf__fail(MLF_ERR_INVAL, "mlf_set_experiment: no name");
     enum mlf__session_state state = mlf__session_init();
     if (state == MLF__SESSION_OFF)
         return MLF_OK;
+    if (name == NULL)
+        return mlf__fail(MLF_ERR_INVAL, "mlf_set_experiment: no name");
     mlf_status status = mlf__check_experiment_name(name);
     if (status != MLF_OK)
         return status;

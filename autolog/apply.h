@@ -34,6 +34,7 @@ struct mlf__run_state {
     size_t n_waiting;      /* of them not written yet; written ones go with the commit */
     int64_t held_since_ns; /* monotonic; 0: none waits */
     bool params_open; /* the command line's params were written: later ones are written at once */
+    bool getopt_seen; /* the main process has options that getopt named */
     bool params_committed; /* the same, as of the last commit */
     void *params;  /* tsearch trees of struct mlf__seen: params written, and metric keys with */
     void *metrics; /* the form that MLflow takes */

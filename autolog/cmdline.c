@@ -506,6 +506,7 @@ char *mlf__cmdline_text(size_t argc, const char *const *argv)
         if (secret && strncmp(word, "--", 2) != 0) {
             mlf__buf_puts(&out, masked);
         } else if (equals != NULL && equals > name &&
+                   strcspn(name, " \t\n\"';|&") >= (size_t)(equals - name) &&
                    mlf__is_secret_name(name, (size_t)(equals - name))) {
             mlf__buf_add(&out, word, (size_t)(equals - word) + 1);
             mlf__buf_puts(&out, masked);

@@ -84,7 +84,12 @@ static char *value_text(const struct mlf__event *event)
         snprintf(number, sizeof(number), "%" PRId64, event->step);
         return mlf__strdup(number);
     }
-    return mlf__clean_value(event->text, event->text_len, MLF__PARAM_VALUE_MAX);
+    if ((event->flags & MLF__EVF_SOURCE_MASK) == MLF__SRC_EXPLICIT)
+        return mlf__clean_value(event->text, event->text_len, MLF__PARAM_VALUE_MAX);
+    char *open = mlf__mask_secrets(event->text, event->text_len);
+    char *clean = open != NULL ? mlf__clean_value(open, strlen(open), MLF__PARAM_VALUE_MAX) : NULL;
+    mlf__free(open);
+    return clean;
 }
 
 static mlf_status hold(struct mlf__run_state *run, const char *key, char *value, int source,
@@ -260,6 +265,13 @@ static bool is_main_process(const struct mlf__apply *apply, int32_t pid, const c
     return false;
 }
 
+/* Is it one of the names that positional arguments are given: arg0, arg1 …? */
+static bool is_positional(const char *key)
+{
+    return strncmp(key, "arg", 3) == 0 && key[3] != '\0' &&
+           key[3 + strspn(key + 3, "0123456789")] == '\0';
+}
+
 /* Writes the waiting params of one source. */
 static mlf_status write_source(struct mlf__apply *apply, struct mlf__run_state *run, int source,
                                const char *aliases, const char *program)
@@ -271,7 +283,13 @@ static mlf_status write_source(struct mlf__apply *apply, struct mlf__run_state *
             continue;
         held->written = true;
         run->n_waiting--;
-        if (source == MLF__SRC_GETOPT && !is_main_process(apply, held->pid, program))
+        if (source == MLF__SRC_GETOPT) {
+            if (!is_main_process(apply, held->pid, program))
+                continue;
+            run->getopt_seen = true;
+        }
+        /* What a program has parsed by getopt is known by its real names; the guess would only repeat it. */
+        if (source == MLF__SRC_CMDLINE && run->getopt_seen && !is_positional(held->key))
             continue;
         char alias[64];
         const char *key =

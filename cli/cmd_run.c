@@ -258,8 +258,9 @@ static void drop_ring(struct session *session)
 static int run_unrecorded(struct session *session)
 {
     if (!session->options.quiet)
-        mlf__cli_say("this run is not recorded: %s (MLF_SPOOL names another folder for it)",
-                     mlf__errmsg());
+        mlf__cli_say(
+            "this run is not recorded: %s (MLF_SPOOL can name another folder for the spool)",
+            mlf__errmsg());
     return mlf__launch_plain(&session->program, session->options.command);
 }
 
@@ -288,6 +289,7 @@ static int start_command(struct session *session, struct mlf__launched *launched
         drop_ring(session);
         return exec_error == ENOENT ? MLF__EXIT_NOT_FOUND : MLF__EXIT_NOT_EXECUTABLE;
     }
+    mlf__ring_set_command(session->ring, launched->pid);
     return 0;
 }
 

@@ -217,6 +217,9 @@ int mlf__run_options_parse(int argc, char **argv, struct mlf__run_options *out, 
     }
     if (optind >= argc)
         return mlf__cli_usage(MLF__EXIT_RUN_USAGE, "mlf run", "a command to run is missing");
+    if (!out->capture && out->n_rules > 0)
+        return mlf__cli_usage(MLF__EXIT_RUN_USAGE, "mlf run",
+                              "--metric reads the output, which --no-capture leaves alone");
     if (check_params(out) != MLF_OK)
         return mlf__cli_usage(MLF__EXIT_RUN_USAGE, "mlf run", "%s", mlf__errmsg());
     out->command = argv + optind;
@@ -258,7 +261,8 @@ static mlf_status set_experiment(const struct mlf__run_options *options, struct 
             return mlf__fail(MLF_ERR_INVAL, "the experiment's name is too long");
         return MLF_OK;
     }
-    if (!mlf__copy_text(out->experiment_id, sizeof(out->experiment_id), id))
+    if (id[strspn(id, "0123456789")] != '\0' ||
+        !mlf__copy_text(out->experiment_id, sizeof(out->experiment_id), id))
         return mlf__fail(MLF_ERR_INVAL, "MLFLOW_EXPERIMENT_ID: '%s' is no experiment's id", id);
     return MLF_OK;
 }

@@ -34,16 +34,17 @@ static void add_line(struct mlf__buf *out, const struct mlf__run_report *report)
     else if (WEXITSTATUS(report->wait_status) != 0)
         mlf__buf_printf(out, " (exit %d)", WEXITSTATUS(report->wait_status));
     mlf__buf_printf(out, " %s", duration);
+    if (summary->error_journal != NULL) { /* nothing is known of what the store will have */
+        if (summary->error == NULL)
+            mlf__buf_printf(out, " -> %s (mlf sync)", summary->error_journal);
+        return;
+    }
     add_count(out, summary->n_params, "param", "params");
     add_count(out, summary->n_metrics, "metric", "metrics");
     if (summary->n_inputs > 0)
         add_count(out, summary->n_inputs, "data set", "data sets");
     if (summary->n_models > 0)
         add_count(out, summary->n_models, "model", "models");
-    if (summary->error == NULL && summary->error_journal != NULL) {
-        mlf__buf_printf(out, " -> %s (mlf sync)", summary->error_journal);
-        return;
-    }
     mlf__buf_printf(out, " -> %s run %.8s (mlf runs show %.8s",
                     summary->store != NULL ? summary->store : "", summary->run_id, summary->run_id);
     if (report->options->tracking_uri != NULL && summary->store != NULL)
@@ -67,7 +68,7 @@ static void print_advice(const struct mlf__run_report *report)
     const struct mlf__summary *summary = report->summary;
 
     if (summary->n_metrics > 0 || summary->n_models > 0 || summary->error != NULL ||
-        summary->status != MLF__RUN_FINISHED)
+        summary->error_journal != NULL || summary->status != MLF__RUN_FINISHED)
         return;
     mlf__cli_say("no metric and no model was found%s%s%s", report->not_hooked != NULL ? " (" : "",
                  report->not_hooked != NULL ? report->not_hooked : "",

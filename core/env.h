@@ -11,7 +11,7 @@
 #define MLF__ENV_MAP(XX)                                                                           \
     XX(MLF_OFF, "", "1: mlf does nothing at all")                                                  \
     XX(MLF_LOG, "",                                                                                \
-       "LEVEL[:FILE]: error, warn, info or debug messages of mlf, to FILE (mlf-<pid>.log in the "  \
+       "LEVEL[:FILE]: messages of mlf, of level error or warn, to FILE (mlf-<pid>.log in the "     \
        "spool)")                                                                                   \
     XX(MLF_SPOOL, "", "directory for rings and journals, an absolute path")                        \
     XX(MLF_OFFLINE, "", "1: write journals only; `mlf sync` merges them later")                    \
@@ -20,7 +20,7 @@
     XX(MLFLOW_EXPERIMENT_NAME, "", "experiment, created when absent")                              \
     XX(MLFLOW_EXPERIMENT_ID, "", "experiment by its id")                                           \
     XX(MLFLOW_TRACKING_USERNAME, "", "the user that runs are logged under")                        \
-    XX(XDG_STATE_HOME, "", "where the spool is when /dev/shm has no room")                         \
+    XX(XDG_STATE_HOME, "", "journals are in its folder mlf, and rings when /dev/shm has no room")  \
     XX(HOME, "", "home directory")                                                                 \
     XX(USER, "", "user name when the passwd data base has none")                                   \
     XX(LD_PRELOAD, "", "extended by mlf run for its command")

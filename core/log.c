@@ -18,7 +18,7 @@
 
 enum { LINE_SIZE = 1024 };
 
-static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
+static const char *const level_names[] = {"off", "error", "warn"};
 
 /* The level that MLF_LOG asks for, and the text behind its ':' (NULL when there is none). */
 static int wanted_level(const char **file)
@@ -26,7 +26,7 @@ static int wanted_level(const char **file)
     const char *setting = mlf__env(MLF__ENV_MLF_LOG);
     size_t len = strcspn(setting, ":");
     *file = setting[len] == ':' ? setting + len + 1 : NULL;
-    for (int level = MLF__LOG_ERROR; level <= MLF__LOG_DEBUG; level++)
+    for (int level = MLF__LOG_ERROR; level <= MLF__LOG_WARN; level++)
         if (strlen(level_names[level]) == len && strncmp(setting, level_names[level], len) == 0)
             return level;
     return 0;

@@ -6,7 +6,7 @@
 
 #include "core/fail.h"
 
-enum mlf__log_level { MLF__LOG_ERROR = 1, MLF__LOG_WARN, MLF__LOG_INFO, MLF__LOG_DEBUG };
+enum mlf__log_level { MLF__LOG_ERROR = 1, MLF__LOG_WARN };
 
 /* One line, with time and pid. Any thread; errno is kept. */
 MLF__CORE void mlf__log(enum mlf__log_level level, const char *format, ...) MLF__PRINTF(2, 3);

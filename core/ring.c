@@ -438,9 +438,17 @@ static bool slot_lives(const struct ring_slot *slot, int32_t except_pid)
     return mlf__proc_alive(&id);
 }
 
+void mlf__ring_set_command(struct mlf__ring *ring, pid_t pid)
+{
+    struct mlf__proc_id command;
+    if (mlf__proc_identify(pid, &command))
+        ring->header->command = command;
+}
+
 static size_t count_living(const struct mlf__ring *ring, int32_t except_pid)
 {
-    size_t n = 0;
+    struct mlf__proc_id command = ring->header->command;
+    size_t n = command.pid != 0 && mlf__proc_alive(&command);
     for (uint32_t i = 0; i < RING_SLOTS; i++)
         n += slot_lives(&ring->slots[i], except_pid);
     return n;

@@ -151,7 +151,9 @@ MLF__CORE void mlf__ring_set_error(struct mlf__ring *ring, const char *text);
 
 /* The process that made the ring. */
 MLF__CORE struct mlf__proc_id mlf__ring_owner(const struct mlf__ring *ring);
-/* Number of living processes that have a slot (of this boot and namespace). */
+/* Names the command that the launcher started: while it lives the session is no orphan. */
+MLF__CORE void mlf__ring_set_command(struct mlf__ring *ring, pid_t pid);
+/* Number of living processes that have a slot or are the command (of this boot and namespace). */
 MLF__CORE size_t mlf__ring_living(const struct mlf__ring *ring);
 /* Is one of them just leaving (mlf__proc_leaving)? */
 MLF__CORE bool mlf__ring_leaving(const struct mlf__ring *ring);

@@ -94,6 +94,7 @@ struct ring_header {
     struct mlf__config config;
     struct mlf__proc_id owner;
     struct mlf__proc_id collector;
+    struct mlf__proc_id command; /* what `mlf run` started; it may never log */
     char error[RING_ERROR_SIZE];
     _Atomic uint32_t error_seq; /* odd while the text is written */
 

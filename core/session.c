@@ -126,8 +126,11 @@ mlf_status mlf__session_configure(const char *tracking_uri, const char *experime
             (tracking_uri == NULL || strcmp(tracking_uri, config->tracking_uri) == 0) &&
             (experiment_name == NULL || strcmp(experiment_name, config->experiment_name) == 0);
         return same ? MLF_OK
-                    : mlf__fail(MLF_ERR_STATE, "logging has begun already, into %s",
-                                config->tracking_uri);
+                    : mlf__fail(MLF_ERR_STATE, "logging has begun already, into %s, experiment %s",
+                                config->tracking_uri,
+                                config->experiment_name[0] != '\0' ? config->experiment_name
+                                : config->experiment_id[0] != '\0' ? config->experiment_id
+                                                                   : "Default");
     }
     if (tracking_uri != NULL &&
         !mlf__copy_text(config->tracking_uri, sizeof(config->tracking_uri), tracking_uri))

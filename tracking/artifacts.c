@@ -307,6 +307,14 @@ static void add_base_name(struct mlf__buf *out, const char *path)
     mlf__buf_add(out, path + begin, len);
 }
 
+mlf_status mlf__artifact_check_folder(const char *folder)
+{
+    struct mlf__buf path = {0};
+    mlf_status status = add_below(&path, folder);
+    mlf__buf_free(&path);
+    return status;
+}
+
 mlf_status mlf__artifact_copy(const char *root, const char *path, const char *folder)
 {
     struct copy_job job = {0};

@@ -14,6 +14,9 @@
  * MLF_ERR_NOT_FOUND when |path| is gone; MLF_ERR_UNSUPPORTED for a location that is not local. */
 mlf_status mlf__artifact_copy(const char *root, const char *path, const char *folder);
 
+/* Is |folder| one that mlf__artifact_copy takes? MLF_ERR_INVAL says what is wrong with it. */
+mlf_status mlf__artifact_check_folder(const char *folder);
+
 /* Writes |len| bytes as file |name| (may hold folders) under |root|, through a temporary name. */
 mlf_status mlf__artifact_write(const char *root, const char *name, const void *data, size_t len);
 

@@ -48,14 +48,14 @@ static bool ends_with(const char *word, size_t len, const char *end)
 
 bool mlf__is_secret_name(const char *name, size_t len)
 {
-    static const char *const anywhere[] = {"secret", "passw", "passphrase", "credential",
-                                           "authorization"};
-    static const char *const at_word_end[] = {"token", "key", "pwd", "cookie"};
+    static const char *const anywhere[] = {"secret",     "passw",         "passphrase",
+                                           "credential", "authorization", "signature"};
+    static const char *const at_word_end[] = {"token", "key", "pwd", "cookie", "auth", "sig"};
     for (size_t i = 0; i < MLF__ARRAY_LEN(anywhere); i++)
         if (contains(name, len, anywhere[i]))
             return true;
     /* The working directory, which shells keep in variables of these names. */
-    if ((len == 3 && equal_lower(name, "pwd", 3)) || (len == 6 && equal_lower(name, "oldpwd", 6)))
+    if ((len == 3 && strncmp(name, "PWD", 3) == 0) || (len == 6 && strncmp(name, "OLDPWD", 6) == 0))
         return false;
     for (size_t at = 0; at < len;) {
         size_t end = at;
@@ -97,6 +97,29 @@ static size_t value_length(const char *text, size_t len)
     return i;
 }
 
+/* Length of the secret behind "Authorization:": a scheme's name ("Bearer ") belongs to it. */
+static size_t header_length(const char *text, size_t len)
+{
+    size_t first = value_length(text, len);
+    if (first == 0 || first + 1 >= len || text[first] != ' ')
+        return first;
+    return first + 1 + value_length(text + first + 1, len - first - 1);
+}
+
+/* Length of the word behind an option like "--password " that ends at |at|, 0 when there is none. */
+static size_t option_value_length(const char *text, size_t len, size_t at)
+{
+    size_t name = at > 0 && text[at - 1] == ' ' ? name_length(text, at - 1) : 0;
+    if (name < 2 || text[at - 1 - name] != '-' || at >= len || text[at] == '-' ||
+        !mlf__is_secret_name(text + at - 1 - name, name))
+        return 0;
+    if (text[at] == '"' || text[at] == '\'') {
+        const char *close = memchr(text + at + 1, text[at], len - at - 1);
+        return close != NULL ? (size_t)(close - text) + 1 - at : len - at;
+    }
+    return value_length(text + at, len - at);
+}
+
 /* When a secret's name and '=' or ':' end at |at|, the length of what is to be masked there; blanks
  * and an opening quote before it are in |*lead|. */
 static size_t secret_length(const char *text, size_t len, size_t at, size_t *lead)
@@ -117,7 +140,8 @@ static size_t secret_length(const char *text, size_t len, size_t at, size_t *lea
         const char *close = memchr(text + at + *lead, quote, len - at - *lead);
         return close != NULL ? (size_t)(close - text) - at - *lead : len - at - *lead;
     }
-    return value_length(text + at + *lead, len - at - *lead);
+    return colon && *lead == 1 ? header_length(text + at + *lead, len - at - *lead)
+                               : value_length(text + at + *lead, len - at - *lead);
 }
 
 char *mlf__mask_secrets(const char *text, size_t len)
@@ -131,6 +155,8 @@ char *mlf__mask_secrets(const char *text, size_t len)
             masked = credentials_length(text + at, len - at);
         else
             masked = secret_length(text, len, at, &lead);
+        if (masked == 0)
+            masked = option_value_length(text, len, at);
         if (masked == 0)
             continue;
         mlf__buf_add(&out, text + copied, at + lead - copied);

@@ -38,13 +38,13 @@ typedef struct mlf_run_options {
     }
 
 /** Starts a run and makes it the thread's active one. Under `mlf run` the first one joins the
- *  launcher's run and later ones become its children. |options| and |run| may be NULL; |*run| is owned by
+ *  launcher's run, whose name stays when it has one, and later ones become its children. |options| and |run| may be NULL; |*run| is owned by
  *  the library. MLF_ERR_STATE when the thread has an active run already. */
 MLF_API mlf_status mlf_start_run(const mlf_run_options *options, mlf_run **run);
 
 /** Ends the thread's active run as MLF_RUN_FINISHED, _FAILED or _KILLED, and waits at most 2 s until it is
- *  stored (MLF_ERR_TIMEOUT when it is not yet: nothing is lost). MLF_ERR_STATE without an active run;
- *  MLF_ERR_IO with the store's error. */
+ *  stored (MLF_ERR_TIMEOUT when it is not yet: nothing is lost). MLF_ERR_STATE without an active run,
+ *  and in a forked child for a run of its parent, which goes on; MLF_ERR_IO with the store's error. */
 MLF_API mlf_status mlf_end_run(mlf_run_status status);
 
 /** The run's id, 32 hex digits. Borrowed from the run. "" for NULL. */
@@ -59,7 +59,8 @@ MLF_API mlf_status mlf_log_param(const char *key, const char *value);
  *  MLF_ERR_INVAL for a key that MLflow refuses. Any thread; tens of nanoseconds, no system call. */
 MLF_API mlf_status mlf_log_metric(const char *key, double value, int64_t step);
 
-/** The same into |run|, for threads that have no active run of their own. */
+/** The same into |run|, for threads that have no active run of their own. A run that has ended takes points,
+ *  as in MLflow. */
 MLF_API mlf_status mlf_run_log_metric(mlf_run *run, const char *key, double value, int64_t step);
 
 /** A registered metric key; valid in this process and its forks until it ends. */

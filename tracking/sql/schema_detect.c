@@ -186,6 +186,8 @@ mlf_status mlf__schema_require_writable(const struct mlf__sql *db, const struct 
                          "safely: %s; use a newer mlf, or another database",
                          db->ops->describe(db), schema->revision, schema->obstacle);
     char *display = mlf__uri_display(uri);
+    if (display != NULL)
+        display[strcspn(display, "?")] = '\0'; /* options of ours are none of MLflow's */
     mlf_status status = mlf__fail(
         MLF_ERR_SCHEMA,
         "%s has the schema of an MLflow before 3.1 (revision %s): %s; make a copy, then run "
