@@ -324,13 +324,16 @@ static enum mlf__session_state wait_for_start(void)
 mlf_status mlf__session_begin(void)
 {
     int state = (int)mlf__session_init();
-    if (state == MLF__SESSION_DORMANT &&
-        atomic_compare_exchange_strong(&session.state, &state, MLF__SESSION_STARTING)) {
-        state = (int)start();
-        atomic_store_explicit(&session.state, state, memory_order_release);
-    }
-    if (state == MLF__SESSION_STARTING)
-        state = (int)wait_for_start();
+    /* STARTING is also what a thread that reads the environment shows: behind it comes DORMANT again. */
+    do {
+        if (state == MLF__SESSION_DORMANT &&
+            atomic_compare_exchange_strong(&session.state, &state, MLF__SESSION_STARTING)) {
+            state = (int)start();
+            atomic_store_explicit(&session.state, state, memory_order_release);
+        }
+        if (state == MLF__SESSION_STARTING)
+            state = (int)wait_for_start();
+    } while (state == MLF__SESSION_DORMANT);
     if (state != MLF__SESSION_RING && state != MLF__SESSION_JOURNAL)
         return state == MLF__SESSION_STARTING
                    ? mlf__fail(MLF_ERR_BUSY, "the session is being started by another thread")
