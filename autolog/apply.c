@@ -490,7 +490,7 @@ static mlf_status apply_to_run(struct mlf__apply *apply, struct mlf__run_state *
     case MLF__EV_TRAIN_END:
         return mlf__params_release(apply, run);
     default:
-        return MLF_OK; /* a kind of a newer mlf, or a note */
+        return MLF_OK; /* a kind of a newer mlf */
     }
 }
 

@@ -28,8 +28,7 @@ enum mlf__event_kind {
     MLF__EV_ARTIFACT = 10,    /* text: absolute path, folder */
     MLF__EV_MODEL = 11,       /* model; text: absolute path, name, flavor, flavor version; step */
     MLF__EV_TRAIN_BEGIN = 12, /* run, model; key: library; text: aliases "c=C g=gamma q=" */
-    MLF__EV_TRAIN_END = 13,   /* run, model; key: library; value: seconds */
-    MLF__EV_NOTE = 14         /* key; text: a message for the summary and the log */
+    MLF__EV_TRAIN_END = 13    /* run, model; key: library; value: seconds */
 };
 
 enum mlf__event_flag {

@@ -56,7 +56,7 @@ enum mlf__ring_wait {
     MLF__RING_WAIT_CALL  /* 100 ms, sleeping; not at all when the collector is dead */
 };
 
-/* What a producer hands in. Names either by id, or, when |ids| is false, by the event's texts. */
+/* What a producer hands in, its names interned. */
 struct mlf__ring_event {
     uint16_t kind, flags;
     mlf__name_id key, run, model;

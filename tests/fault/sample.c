@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { UNKNOWN_KIND = 99 }; /* an event of a newer mlf, which is passed over */
+
 #define RUN "0123456789abcdef0123456789abcdef"
 #define CHILD "fedcba9876543210fedcba9876543210"
 #define MODEL "m-00112233445566778899aabbccddeeff"
@@ -125,7 +127,7 @@ static void add_events(struct sample *sample)
     event = add_text(sample, MLF__EV_RUN_END, "", "");
     event->run = CHILD;
     event->step = MLF__RUN_KILLED;
-    add_text(sample, MLF__EV_NOTE, "note", "something");
+    add_text(sample, UNKNOWN_KIND, "note", "something");
     add_text(sample, MLF__EV_EXIT, "", "")->step = 3 << 8;
 }
 
