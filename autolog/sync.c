@@ -147,6 +147,14 @@ static pid_t maker_of(const char *name)
     return at > name && at < end ? (pid_t)strtol(at, NULL, 10) : 0;
 }
 
+/* A killed process stays for a moment, and longer where nobody reaps it. */
+static bool is_gone(pid_t pid)
+{
+    struct mlf__proc_id id;
+    return (kill(pid, 0) != 0 && errno == ESRCH) ||
+           (mlf__proc_identify(pid, &id) && mlf__proc_leaving(&id));
+}
+
 /* A ring or journal that was never finished: its maker died within the moment that takes. */
 static bool is_abandoned(const char *path, const char *name)
 {
@@ -155,7 +163,7 @@ static bool is_abandoned(const char *path, const char *name)
     if (!ends_with(name, ".new") || stat(path, &st) != 0)
         return false;
     pid_t maker = maker_of(name);
-    return (maker > 0 && kill(maker, 0) != 0 && errno == ESRCH) ||
+    return (maker > 0 && is_gone(maker)) ||
            mlf__now_ms() - (int64_t)st.st_mtime * 1000 > OLD_MS;
 }
 

@@ -124,12 +124,15 @@ def kill_round(tap, victims, number):
         moment = MOMENTS[number % len(MOMENTS)]
         wait_for(lambda: min(progress(f)) > 0 and sum(progress(f)) > moment)
         collecting = [process.pid] if launcher else collectors(f)
-        kill(*(collecting if victims != "the command" else []), *([logger] if victims != "the collector" else []))
+        killed = [*(collecting if victims != "the command" else []),
+                  *([logger] if victims != "the collector" else [])]
+        kill(*killed)
         if victims == "the collector":
             wait_for(lambda before=sum(progress(f)): sum(progress(f)) > before, 2)
             kill(logger)
         process.wait(timeout=60)
-        wait_gone(logger)
+        for pid in {logger, *killed}:
+            wait_gone(pid)
         check_ended(tap, f, name, "KILLED" if launcher and victims == "the command" else None)
         check_metrics(tap, f, name)
         nothing_left(tap, f, name)
