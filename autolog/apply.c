@@ -115,7 +115,7 @@ void mlf__apply_free(struct mlf__apply *apply)
     mlf__free(apply->refused);
     mlf__free(apply->pending);
     mlf__free(apply->uri);
-    mlf__experiment_free(&apply->experiment);
+    mlf_experiment_free(&apply->experiment);
     mlf__apply_close_store(apply);
     *apply = (struct mlf__apply){0};
 }
@@ -139,7 +139,7 @@ mlf_status mlf__apply_refused(struct mlf__apply *apply)
 /* ---- store and experiment ---- */
 
 static mlf_status find_experiment(struct mlf__apply *apply, const char *name, const char *id,
-                                  struct mlf__experiment *out)
+                                  mlf_experiment *out)
 {
     const struct mlf_store_ops *ops = apply->store->ops;
     if (name[0] != '\0')
@@ -187,7 +187,7 @@ struct mlf__run_state *mlf__apply_run(struct mlf__apply *apply, const char *run_
         return NULL;
     mlf__copy_text(run->id, sizeof(run->id), run_id);
     run->is_session = strcmp(run_id, apply->config.run_id) == 0;
-    run->status = MLF__RUN_RUNNING;
+    run->status = MLF_RUN_RUNNING;
     run->start_ms = apply->config.start_ns / 1000000;
     run->next = apply->runs;
     apply->runs = run;
@@ -209,26 +209,26 @@ const struct mlf__process *mlf__apply_main_process(const struct mlf__apply *appl
 
 /* A new run's tags: MLflow's standard ones, and the parent link. Values are borrowed. */
 static size_t standard_tags(const struct mlf__apply *apply, const struct mlf__run_state *run,
-                            const char *user, char commit[72], struct mlf__key_value *tags)
+                            const char *user, char commit[72], mlf_key_value *tags)
 {
     size_t n = 0;
     const struct mlf__process *process = mlf__apply_main_process(apply);
     const char *source = process != NULL && process->argc > 0 ? process->argv[0] : "";
-    tags[n++] = (struct mlf__key_value){"mlflow.user", user};
-    tags[n++] = (struct mlf__key_value){"mlflow.source.name", source};
-    tags[n++] = (struct mlf__key_value){"mlflow.source.type", "LOCAL"};
+    tags[n++] = (mlf_key_value){"mlflow.user", user};
+    tags[n++] = (mlf_key_value){"mlflow.source.name", source};
+    tags[n++] = (mlf_key_value){"mlflow.source.type", "LOCAL"};
     mlf__identity_git_commit(process != NULL ? process->exe : "", commit);
     if (commit[0] != '\0')
-        tags[n++] = (struct mlf__key_value){"mlflow.source.git.commit", commit};
+        tags[n++] = (mlf_key_value){"mlflow.source.git.commit", commit};
     if (run->parent[0] != '\0')
-        tags[n++] = (struct mlf__key_value){"mlflow.parentRunId", run->parent};
+        tags[n++] = (mlf_key_value){"mlflow.parentRunId", run->parent};
     return n;
 }
 
 static mlf_status create_run(struct mlf__apply *apply, struct mlf__run_state *run,
                              const char *experiment_id)
 {
-    struct mlf__key_value tags[8];
+    mlf_key_value tags[8];
     char commit[72];
     char *user = mlf__identity_user();
     if (user == NULL)
@@ -255,11 +255,11 @@ mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state
     if (run->experiment == NULL) {
         status = create_run(apply, run, apply->experiment.id);
     } else {
-        struct mlf__experiment other = {0};
+        mlf_experiment other = {0};
         status = find_experiment(apply, run->experiment, "", &other);
         if (status == MLF_OK)
             status = create_run(apply, run, other.id);
-        mlf__experiment_free(&other);
+        mlf_experiment_free(&other);
     }
     run->in_store = status == MLF_OK;
     return status;
@@ -293,12 +293,12 @@ static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run
 static mlf_status end_run(struct mlf__apply *apply, struct mlf__run_state *run,
                           const struct mlf__event *event)
 {
-    int status = event->step >= MLF__RUN_FINISHED && event->step <= MLF__RUN_KILLED
+    int status = event->step >= MLF_RUN_FINISHED && event->step <= MLF_RUN_KILLED
                      ? (int)event->step
-                     : MLF__RUN_FAILED;
+                     : MLF_RUN_FAILED;
     bool waited = (event->flags & MLF__EVF_WAITED) != 0;
     if (waited && run->ended_by_program &&
-        (run->status != MLF__RUN_FINISHED || apply->launcher_pid == 0))
+        (run->status != MLF_RUN_FINISHED || apply->launcher_pid == 0))
         return MLF_OK;
     run->status = status;
     run->ended_by_program = !waited;
@@ -449,7 +449,7 @@ static mlf_status training_begins(struct mlf__apply *apply, struct mlf__run_stat
 static mlf_status artifact_event(struct mlf__apply *apply, struct mlf__run_state *run,
                                  const struct mlf__event *event)
 {
-    struct mlf__run_record record = {0};
+    mlf_run_record record = {0};
     mlf_status status = apply->store->ops->run_get(apply->store, run->id, &record);
     if (status != MLF_OK)
         return status;
@@ -463,7 +463,7 @@ static mlf_status artifact_event(struct mlf__apply *apply, struct mlf__run_state
                                                           "mlf.artifact_missing", text.data);
         mlf__buf_free(&text);
     }
-    mlf__run_record_free(&record);
+    mlf_run_record_free(&record);
     return status;
 }
 
@@ -553,8 +553,8 @@ static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event 
 static void forget_written(struct mlf__apply *apply)
 {
     apply->n_pending = 0;
-    mlf__experiment_free(&apply->experiment);
-    apply->experiment = (struct mlf__experiment){0};
+    mlf_experiment_free(&apply->experiment);
+    apply->experiment = (mlf_experiment){0};
     for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next) {
         run->in_store = false;
         mlf__params_settle(run, false);
@@ -727,7 +727,7 @@ static struct ending ending_of(const struct mlf__apply *apply, int status, int64
     if (status != 0)
         return ending;
     if (apply->exit_pid == 0) {
-        ending.status = MLF__RUN_FAILED;
+        ending.status = MLF_RUN_FAILED;
         ending.tag = "mlf.end";
         mlf__copy_text(ending.value, sizeof(ending.value), "unknown");
         return ending;
@@ -748,10 +748,10 @@ static struct ending ending_of(const struct mlf__apply *apply, int status, int64
 /* Is the run over in the store, ended by an earlier collector of this session? */
 static mlf_status is_over(struct mlf__apply *apply, const struct mlf__run_state *run, bool *over)
 {
-    struct mlf__run_record record = {0};
+    mlf_run_record record = {0};
     mlf_status status = apply->store->ops->run_get(apply->store, run->id, &record);
-    *over = record.status != MLF__RUN_RUNNING;
-    mlf__run_record_free(&record);
+    *over = record.status != MLF_RUN_RUNNING;
+    mlf_run_record_free(&record);
     return status;
 }
 
@@ -762,9 +762,9 @@ static mlf_status finish_run(struct mlf__apply *apply, struct mlf__run_state *ru
     mlf_status result = mlf__apply_ensure_run(apply, run);
     if (result == MLF_OK)
         result = mlf__params_release(apply, run);
-    if (result == MLF_OK && run->status == MLF__RUN_RUNNING)
+    if (result == MLF_OK && run->status == MLF_RUN_RUNNING)
         result = is_over(apply, run, &over);
-    if (result != MLF_OK || over || run->status != MLF__RUN_RUNNING)
+    if (result != MLF_OK || over || run->status != MLF_RUN_RUNNING)
         return result;
     if (ending->tag != NULL)
         result = apply->store->ops->set_tag(apply->store, run->id, ending->tag, ending->value);

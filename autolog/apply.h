@@ -27,7 +27,7 @@ struct mlf__run_state {
     int64_t start_ms;
     bool in_store;   /* created, or found there */
     bool is_session; /* the session's own run */
-    int status;      /* enum mlf__run_status, RUNNING until it ends */
+    int status;      /* mlf_run_status, RUNNING until it ends */
     bool ended_by_program;
     struct mlf__held_param *held; /* automatic params that wait */
     size_t n_held, cap_held;
@@ -72,7 +72,7 @@ struct mlf__apply {
     struct mlf__config config;
     char *uri; /* resolved */
     struct mlf__store *store;
-    struct mlf__experiment experiment; /* the session's; id NULL until it is known */
+    mlf_experiment experiment; /* the session's; id NULL until it is known */
     int32_t launcher_pid;              /* 0: no launcher */
     bool adapters;                     /* a library with an adapter is loaded: params wait for it */
     struct mlf__run_state *runs;

@@ -467,7 +467,7 @@ static void fill_summary(struct mlf__collector *c, int status, struct mlf__summa
     out->dropped = dropped(c);
     const char *error = c->error != NULL ? c->error : c->apply.refused;
     out->error = error != NULL ? mlf__strdup(error) : NULL;
-    struct mlf__run_record run = {0};
+    mlf_run_record run = {0};
     if (c->apply.store != NULL &&
         c->apply.store->ops->run_get(c->apply.store, out->run_id, &run) == MLF_OK) {
         out->status = run.status;
@@ -476,7 +476,7 @@ static void fill_summary(struct mlf__collector *c, int status, struct mlf__summa
         out->n_models = run.n_model_outputs;
         out->n_inputs = run.n_inputs;
     }
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
 }
 
 static void stop_threads(struct mlf__collector *c, int64_t timeout_ms)

@@ -15,7 +15,7 @@ struct mlf__summary {
     char *store;         /* the store's URI without credentials */
     char *error;         /* NULL, or the first error that kept something out of the store */
     char *error_journal; /* NULL, or where what could not be stored lies */
-    int status;          /* enum mlf__run_status */
+    int status;          /* mlf_run_status */
     size_t n_params, n_metrics, n_models, n_inputs; /* metrics: distinct keys */
     uint64_t dropped;                               /* events that found no room */
 };

@@ -24,16 +24,16 @@ static const struct {
 int mlf__ending_status(int wait_status)
 {
     if (WIFEXITED(wait_status))
-        return WEXITSTATUS(wait_status) == 0 ? MLF__RUN_FINISHED : MLF__RUN_FAILED;
+        return WEXITSTATUS(wait_status) == 0 ? MLF_RUN_FINISHED : MLF_RUN_FAILED;
     switch (WTERMSIG(wait_status)) {
     case SIGINT:
     case SIGTERM:
     case SIGHUP:
     case SIGQUIT:
     case SIGKILL:
-        return MLF__RUN_KILLED;
+        return MLF_RUN_KILLED;
     default:
-        return MLF__RUN_FAILED;
+        return MLF_RUN_FAILED;
     }
 }
 

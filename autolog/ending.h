@@ -5,7 +5,7 @@
 
 enum { MLF__SIGNAL_NAME_SIZE = 16 };
 
-/* The run's state (enum mlf__run_status) for a wait status: exit 0 FINISHED, another code FAILED; KILLED for
+/* The run's state (mlf_run_status) for a wait status: exit 0 FINISHED, another code FAILED; KILLED for
  * the signals that a person or a scheduler sends (INT, TERM, HUP, QUIT, KILL), FAILED for the others. */
 int mlf__ending_status(int wait_status);
 

@@ -183,7 +183,7 @@ mlf_status mlf__files_log_list(struct mlf__apply *apply)
 {
     if (apply->files == NULL)
         return MLF_OK;
-    struct mlf__run_record record = {0};
+    mlf_run_record record = {0};
     mlf_status status = apply->store->ops->run_get(apply->store, apply->config.run_id, &record);
     if (status != MLF_OK)
         return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
@@ -197,7 +197,7 @@ mlf_status mlf__files_log_list(struct mlf__apply *apply)
                  ? MLF_ERR_NOMEM
                  : mlf__artifact_write(record.artifact_uri, "mlf/files.json", text, strlen(text));
     cJSON_free(text);
-    mlf__run_record_free(&record);
+    mlf_run_record_free(&record);
     /* The list is a convenience: a full disk must not keep the run itself from ending. */
     return status == MLF_ERR_NOMEM ? status : MLF_OK;
 }

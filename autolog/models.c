@@ -25,18 +25,18 @@ static struct mlf__model_state *find_model(const struct mlf__apply *apply, const
 static mlf_status create_in_store(struct mlf__apply *apply, struct mlf__model_state *model,
                                   const struct mlf__run_state *run, const char *name)
 {
-    struct mlf__run_record record = {0};
+    mlf_run_record record = {0};
     mlf_status status = apply->store->ops->run_get(apply->store, run->id, &record);
     if (status == MLF_OK) {
         static const char *const copied[] = {"mlflow.user", "mlflow.source.name",
                                              "mlflow.source.type"};
-        struct mlf__key_value tags[MLF__ARRAY_LEN(copied)];
+        mlf_key_value tags[MLF__ARRAY_LEN(copied)];
         size_t n_tags = 0;
         for (size_t i = 0; i < record.n_tags; i++)
             for (size_t j = 0; j < MLF__ARRAY_LEN(copied); j++)
                 if (strcmp(record.tags[i].key, copied[j]) == 0 && n_tags < MLF__ARRAY_LEN(tags))
                     tags[n_tags++] =
-                        (struct mlf__key_value){record.tags[i].key, record.tags[i].value};
+                        (mlf_key_value){record.tags[i].key, record.tags[i].value};
         struct mlf__model_create create = {.model_id = model->id,
                                            .experiment_id = record.experiment_id,
                                            .name = name != NULL && name[0] != '\0' ? name : "model",
@@ -46,7 +46,7 @@ static mlf_status create_in_store(struct mlf__apply *apply, struct mlf__model_st
                                            .n_tags = n_tags};
         status = apply->store->ops->model_create(apply->store, &create);
     }
-    mlf__run_record_free(&record);
+    mlf_run_record_free(&record);
     model->in_store = status == MLF_OK;
     return status;
 }
@@ -69,7 +69,7 @@ mlf_status mlf__models_ensure(struct mlf__apply *apply, struct mlf__run_state *r
 
 /* The MLmodel file. JSON is YAML, so cJSON writes it and every reader of MLmodel reads it; but YAML knows no
  * tabs, which cJSON indents with: it is one line. */
-static char *mlmodel_text(const struct mlf__model_record *model, const char *flavor,
+static char *mlmodel_text(const mlf_logged_model *model, const char *flavor,
                           const char *version, const char *data, int64_t size)
 {
     char now[40];
@@ -95,7 +95,7 @@ static char *mlmodel_text(const struct mlf__model_record *model, const char *fla
 }
 
 /* Copies the model's file or folder and writes MLmodel beside it, unless the folder has its own. */
-static mlf_status upload(const struct mlf__model_record *model, const char *path,
+static mlf_status upload(const mlf_logged_model *model, const char *path,
                          const char *flavor, const char *version)
 {
     struct stat st;
@@ -117,18 +117,18 @@ static mlf_status upload(const struct mlf__model_record *model, const char *path
 /* The model carries all params that its run has so far. */
 static mlf_status copy_params(struct mlf__apply *apply, const char *run_id, const char *model_id)
 {
-    struct mlf__run_record run = {0};
+    mlf_run_record run = {0};
     mlf_status status = apply->store->ops->run_get(apply->store, run_id, &run);
     if (status == MLF_OK && run.n_params > 0) {
-        struct mlf__key_value *params = mlf__zalloc(run.n_params, sizeof(*params));
+        mlf_key_value *params = mlf__zalloc(run.n_params, sizeof(*params));
         for (size_t i = 0; i < run.n_params && params != NULL; i++)
-            params[i] = (struct mlf__key_value){run.params[i].key, run.params[i].value};
+            params[i] = (mlf_key_value){run.params[i].key, run.params[i].value};
         status = params == NULL ? MLF_ERR_NOMEM
                                 : apply->store->ops->model_params(apply->store, model_id, params,
                                                                   run.n_params);
         mlf__free(params);
     }
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
     return status;
 }
 
@@ -150,7 +150,7 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
         if (strcmp(file->path, path) == 0)
             file->saved = true;
     status = copy_params(apply, run->id, event->model);
-    struct mlf__model_record model = {0};
+    mlf_logged_model model = {0};
     if (status == MLF_OK)
         status = ops->model_get(apply->store, event->model, &model);
     if (status == MLF_OK) {
@@ -163,11 +163,11 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
         if (status == MLF_OK)
             status =
                 ops->model_finalize(apply->store, event->model,
-                                    copied == MLF_OK ? MLF__MODEL_READY : MLF__MODEL_UPLOAD_FAILED);
+                                    copied == MLF_OK ? MLF_MODEL_READY : MLF_MODEL_UPLOAD_FAILED);
     }
     if (status == MLF_OK)
         status = ops->model_output(apply->store, run->id, event->model, event->step);
-    mlf__model_record_free(&model);
+    mlf_logged_model_free(&model);
     return status;
 }
 

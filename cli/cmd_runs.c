@@ -40,15 +40,15 @@ static int fail(void)
 
 static int list_runs(struct mlf__store *store, const struct runs_options *options)
 {
-    struct mlf__experiment experiment = {0};
-    struct mlf__run_list list = {0};
+    mlf_experiment experiment = {0};
+    mlf_run_list list = {0};
 
     if (options->experiment != NULL &&
         store->ops->experiment_by_name(store, options->experiment, &experiment) != MLF_OK)
         return fail();
     mlf_status status =
         store->ops->run_list(store, experiment.id, (size_t)options->max_results, &list);
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
     if (status != MLF_OK)
         return fail();
     if (options->json)
@@ -57,13 +57,13 @@ static int list_runs(struct mlf__store *store, const struct runs_options *option
         mlf__runs_print_table(&list);
     else
         fputs("There are no runs yet: make one with  mlf run -- COMMAND\n", stderr);
-    mlf__run_list_free(&list);
+    mlf_run_list_free(&list);
     return status == MLF_OK ? MLF__EXIT_OK : fail();
 }
 
 static int show_run(struct mlf__store *store, const struct runs_options *options)
 {
-    struct mlf__run_record run = {0};
+    mlf_run_record run = {0};
     char *id = NULL;
     mlf_status status = store->ops->run_find(store, options->run != NULL ? options->run : "", &id);
 
@@ -82,7 +82,7 @@ static int show_run(struct mlf__store *store, const struct runs_options *options
     } else {
         mlf__runs_print_full(store, &run);
     }
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
     return status == MLF_OK ? MLF__EXIT_OK : fail();
 }
 

@@ -68,7 +68,7 @@ static void print_advice(const struct mlf__run_report *report)
     const struct mlf__summary *summary = report->summary;
 
     if (summary->n_metrics > 0 || summary->n_models > 0 || summary->error != NULL ||
-        summary->error_journal != NULL || summary->status != MLF__RUN_FINISHED)
+        summary->error_journal != NULL || summary->status != MLF_RUN_FINISHED)
         return;
     mlf__cli_say("no metric and no model was found%s%s%s", report->not_hooked != NULL ? " (" : "",
                  report->not_hooked != NULL ? report->not_hooked : "",

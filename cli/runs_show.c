@@ -23,11 +23,11 @@ static void format_time(int64_t ms, char *out, size_t size)
 }
 
 /* How long the run took, or has been running. */
-static void format_run_time(const struct mlf__run_record *run, char *out, size_t size)
+static void format_run_time(const mlf_run_record *run, char *out, size_t size)
 {
     if (run->end_time_ms >= 0)
         mlf__cli_format_duration(run->end_time_ms - run->start_time_ms, out, size);
-    else if (run->status == MLF__RUN_RUNNING)
+    else if (run->status == MLF_RUN_RUNNING)
         mlf__cli_format_duration(mlf__now_ms() - run->start_time_ms, out, size);
     else
         snprintf(out, size, "-");
@@ -39,7 +39,7 @@ static const char *status_name(int status)
     return name != NULL ? name : "?";
 }
 
-static void print_metric(const struct mlf__metric_row *metric)
+static void print_metric(const mlf_metric_record *metric)
 {
     char number[MLF__NUMBER_SIZE];
 
@@ -71,13 +71,13 @@ static void print_column(const char *text, size_t width)
     printf("%*s  ", (int)(width - shown), "");
 }
 
-void mlf__runs_print_table(const struct mlf__run_list *list)
+void mlf__runs_print_table(const mlf_run_list *list)
 {
     if (list->n_runs > 0)
         printf("%-8s  %-9s  %-*s  %-19s  %-10s  %s\n", "RUN", "STATUS", NAME_WIDTH, "NAME",
                "STARTED", "DURATION", "METRICS");
     for (size_t i = 0; i < list->n_runs; i++) {
-        const struct mlf__run_record *run = &list->runs[i];
+        const mlf_run_record *run = &list->runs[i];
         char started[32], duration[32];
         format_time(run->start_time_ms, started, sizeof(started));
         format_run_time(run, duration, sizeof(duration));
@@ -92,7 +92,7 @@ void mlf__runs_print_table(const struct mlf__run_list *list)
     }
 }
 
-mlf_status mlf__runs_print_json(const struct mlf__run_list *list)
+mlf_status mlf__runs_print_json(const mlf_run_list *list)
 {
     printf("[");
     for (size_t i = 0; i < list->n_runs; i++) {
@@ -115,7 +115,7 @@ static void print_field(const char *name, const char *value)
     printf("\n");
 }
 
-static size_t widest(const struct mlf__param_row *rows, size_t n)
+static size_t widest(const mlf_pair *rows, size_t n)
 {
     size_t width = 0;
 
@@ -126,7 +126,7 @@ static size_t widest(const struct mlf__param_row *rows, size_t n)
     return width > 40 ? 40 : width;
 }
 
-static void print_rows(const char *title, const struct mlf__param_row *rows, size_t n)
+static void print_rows(const char *title, const mlf_pair *rows, size_t n)
 {
     size_t width = widest(rows, n);
 
@@ -141,7 +141,7 @@ static void print_rows(const char *title, const struct mlf__param_row *rows, siz
     }
 }
 
-static void print_metrics(const struct mlf__run_record *run)
+static void print_metrics(const mlf_run_record *run)
 {
     if (run->n_metrics == 0)
         return;
@@ -153,13 +153,13 @@ static void print_metrics(const struct mlf__run_record *run)
     }
 }
 
-static void print_inputs(const struct mlf__run_record *run)
+static void print_inputs(const mlf_run_record *run)
 {
     if (run->n_inputs == 0)
         return;
     printf("\nData sets\n");
     for (size_t i = 0; i < run->n_inputs; i++) {
-        const struct mlf__input_row *input = &run->inputs[i];
+        const mlf_input_record *input = &run->inputs[i];
         printf("  ");
         mlf__cli_print_text(stdout, input->name);
         for (size_t k = 0; k < input->n_tags; k++) {
@@ -177,13 +177,13 @@ static void print_inputs(const struct mlf__run_record *run)
     }
 }
 
-static void print_models(struct mlf__store *store, const struct mlf__run_record *run)
+static void print_models(struct mlf__store *store, const mlf_run_record *run)
 {
     if (run->n_model_outputs == 0)
         return;
     printf("\nModels\n");
     for (size_t i = 0; i < run->n_model_outputs; i++) {
-        struct mlf__model_record model = {0};
+        mlf_logged_model model = {0};
         printf("  models:/");
         mlf__cli_print_text(stdout, run->model_outputs[i]);
         if (store->ops->model_get(store, run->model_outputs[i], &model) == MLF_OK) {
@@ -191,13 +191,13 @@ static void print_models(struct mlf__store *store, const struct mlf__run_record 
             mlf__cli_print_text(stdout, model.name);
             printf("  ");
             mlf__cli_print_text(stdout, model.artifact_location);
-            mlf__model_record_free(&model);
+            mlf_logged_model_free(&model);
         }
         printf("\n");
     }
 }
 
-void mlf__runs_print_full(struct mlf__store *store, const struct mlf__run_record *run)
+void mlf__runs_print_full(struct mlf__store *store, const mlf_run_record *run)
 {
     char text[32];
     char *uri = mlf__uri_display(store->uri);

@@ -8,11 +8,11 @@
 #include <stddef.h>
 
 /* One line per run on stdout, under a line of titles. */
-void mlf__runs_print_table(const struct mlf__run_list *list);
+void mlf__runs_print_table(const mlf_run_list *list);
 /* A JSON array of REST `Run` messages. MLF_ERR_NOMEM when one could not be made. */
-mlf_status mlf__runs_print_json(const struct mlf__run_list *list);
+mlf_status mlf__runs_print_json(const mlf_run_list *list);
 
 /* Everything about one run; its models are read from |store|. */
-void mlf__runs_print_full(struct mlf__store *store, const struct mlf__run_record *run);
+void mlf__runs_print_full(struct mlf__store *store, const mlf_run_record *run);
 
 #endif

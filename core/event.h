@@ -19,16 +19,25 @@ enum mlf__event_kind {
     MLF__EV_PROCESS = 2,      /* key: executable path; text: argv, one field each; step: parent pid or,
                                  from the launcher, the pid of the command that is described */
     MLF__EV_EXIT = 3,         /* step: wait status of the process, as waitpid() gives it */
-    MLF__EV_RUN_START = 4,    /* run; text: run name, parent run id, experiment name; ts: start time */
-    MLF__EV_RUN_END = 5,      /* run; step: enum mlf__run_status; ts: end time */
+    MLF__EV_RUN_START = 4,    /* run; text: run name, parent run id, experiment name, experiment id; ts:
+                                 start time */
+    MLF__EV_RUN_END = 5,      /* run; step: mlf_run_status; ts: end time */
     MLF__EV_PARAM = 6,        /* key; value per MLF__EVF_*; flags carry the source */
-    MLF__EV_METRIC = 7,       /* key, step, value, ts */
+    MLF__EV_METRIC = 7,       /* key, step, value, ts; model; text: data set's name, digest */
     MLF__EV_TAG = 8,          /* key; text: value */
     MLF__EV_FILE = 9,         /* text: absolute path; flags: MLF__EVF_WRITE */
-    MLF__EV_ARTIFACT = 10,    /* text: absolute path, folder */
-    MLF__EV_MODEL = 11,       /* model; text: absolute path, name, flavor, flavor version; step */
+    MLF__EV_ARTIFACT = 10,    /* text: absolute path, folder, name there ("": its own); MLF__EVF_TAKE */
+    MLF__EV_MODEL = 11,       /* model; text: absolute path, name, flavor, flavor version, model type,
+                                 details as a JSON object {"params": {}, "tags": {}, "signature": {},
+                                 "metadata": {}, "experiment_id" and "experiment_name" without a run};
+                                 step; MLF__EVF_TAKE, MLF__EVF_NO_RUN */
     MLF__EV_TRAIN_BEGIN = 12, /* run, model; key: library; text: aliases "c=C g=gamma q=" */
-    MLF__EV_TRAIN_END = 13    /* run, model; key: library; value: seconds */
+    MLF__EV_TRAIN_END = 13,   /* run, model; key: library; value: seconds */
+    MLF__EV_RUN_RESUME = 14,  /* run: one of the store, RUNNING again */
+    MLF__EV_TAG_DELETE = 15,  /* key */
+    MLF__EV_INPUT = 16,       /* text: name, digest, source type, source, schema, profile, context */
+    MLF__EV_TABLE = 17        /* text: absolute path of rows to append, artifact file; model;
+                                 MLF__EVF_TAKE */
 };
 
 enum mlf__event_flag {
@@ -37,7 +46,10 @@ enum mlf__event_flag {
     MLF__EVF_INT = 0x20,         /* PARAM: |step| holds an integer */
     MLF__EVF_WRITE = 0x40,       /* FILE: written (else read) */
     MLF__EVF_SPELLED = 0x80,     /* ring only: the names are spelled out before the text */
-    MLF__EVF_WAITED = 0x100      /* RUN_END: by whoever waited for the process, not by the program */
+    MLF__EVF_WAITED = 0x100,     /* RUN_END: by whoever waited for the process, not by the program */
+    MLF__EVF_TAKE = 0x200,       /* ARTIFACT, MODEL, TABLE: the file is mlf's own: removed when stored */
+    MLF__EVF_NO_RUN = 0x400,     /* MODEL: belongs to no run */
+    MLF__EVF_NO_SYSTEM = 0x800   /* RUN_START: no samples of the machine */
 };
 /* clang-format on */
 

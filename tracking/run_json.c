@@ -47,7 +47,7 @@ static cJSON *add_object(cJSON *array)
     return object;
 }
 
-static bool add_pairs(cJSON *object, const char *name, const struct mlf__param_row *pairs, size_t n)
+static bool add_pairs(cJSON *object, const char *name, const mlf_pair *pairs, size_t n)
 {
     cJSON *array = n > 0 ? cJSON_AddArrayToObject(object, name) : NULL;
     bool ok = n == 0 || array != NULL;
@@ -59,12 +59,12 @@ static bool add_pairs(cJSON *object, const char *name, const struct mlf__param_r
     return ok;
 }
 
-static bool add_metrics(cJSON *data, const struct mlf__run_record *run)
+static bool add_metrics(cJSON *data, const mlf_run_record *run)
 {
     cJSON *array = run->n_metrics > 0 ? cJSON_AddArrayToObject(data, "metrics") : NULL;
     bool ok = run->n_metrics == 0 || array != NULL;
     for (size_t i = 0; ok && i < run->n_metrics; i++) {
-        const struct mlf__metric_row *row = &run->metrics[i];
+        const mlf_metric_record *row = &run->metrics[i];
         cJSON *metric = add_object(array);
         ok = metric != NULL && add_text(metric, "key", row->key) &&
              add_double(metric, "value", row->value) &&
@@ -74,7 +74,7 @@ static bool add_metrics(cJSON *data, const struct mlf__run_record *run)
     return ok;
 }
 
-static bool add_info(cJSON *root, const struct mlf__run_record *run)
+static bool add_info(cJSON *root, const mlf_run_record *run)
 {
     cJSON *info = cJSON_AddObjectToObject(root, "info");
     return info != NULL && add_text(info, "run_uuid", run->run_id) &&
@@ -88,7 +88,7 @@ static bool add_info(cJSON *root, const struct mlf__run_record *run)
            add_text(info, "run_id", run->run_id);
 }
 
-static bool add_data(cJSON *root, const struct mlf__run_record *run)
+static bool add_data(cJSON *root, const mlf_run_record *run)
 {
     cJSON *data = cJSON_AddObjectToObject(root, "data");
     return data != NULL && add_metrics(data, run) &&
@@ -96,7 +96,7 @@ static bool add_data(cJSON *root, const struct mlf__run_record *run)
            add_pairs(data, "tags", run->tags, run->n_tags);
 }
 
-static bool add_input(cJSON *array, const struct mlf__input_row *row)
+static bool add_input(cJSON *array, const mlf_input_record *row)
 {
     cJSON *input = add_object(array);
     if (input == NULL || !add_pairs(input, "tags", row->tags, row->n_tags))
@@ -109,7 +109,7 @@ static bool add_input(cJSON *array, const struct mlf__input_row *row)
            add_text(dataset, "profile", row->profile);
 }
 
-static bool add_inputs(cJSON *root, const struct mlf__run_record *run)
+static bool add_inputs(cJSON *root, const mlf_run_record *run)
 {
     cJSON *inputs = cJSON_AddObjectToObject(root, "inputs");
     if (inputs == NULL || run->n_inputs == 0)
@@ -121,7 +121,7 @@ static bool add_inputs(cJSON *root, const struct mlf__run_record *run)
     return ok;
 }
 
-static bool add_outputs(cJSON *root, const struct mlf__run_record *run)
+static bool add_outputs(cJSON *root, const mlf_run_record *run)
 {
     cJSON *outputs = cJSON_AddObjectToObject(root, "outputs");
     if (outputs == NULL || run->n_model_outputs == 0)
@@ -136,7 +136,7 @@ static bool add_outputs(cJSON *root, const struct mlf__run_record *run)
     return ok;
 }
 
-char *mlf__run_json(const struct mlf__run_record *run)
+char *mlf__run_json(const mlf_run_record *run)
 {
     cJSON *root = cJSON_CreateObject();
     char *text = NULL;

@@ -7,6 +7,6 @@
 
 /* The REST `Run` message {"info", "data", "inputs", "outputs"} as MLflow's server answers it under
  * "run"; absent lists are left out. Text, owned by the caller; NULL when out of memory. */
-char *mlf__run_json(const struct mlf__run_record *run);
+char *mlf__run_json(const mlf_run_record *run);
 
 #endif

@@ -85,9 +85,9 @@ void mlf__store_close(struct mlf__store *store)
 /* ---- run status ---- */
 
 static const char *const run_status_names[] = {
-    [MLF__RUN_RUNNING] = "RUNNING",   [MLF__RUN_SCHEDULED] = "SCHEDULED",
-    [MLF__RUN_FINISHED] = "FINISHED", [MLF__RUN_FAILED] = "FAILED",
-    [MLF__RUN_KILLED] = "KILLED",
+    [MLF_RUN_RUNNING] = "RUNNING",   [MLF_RUN_SCHEDULED] = "SCHEDULED",
+    [MLF_RUN_FINISHED] = "FINISHED", [MLF_RUN_FAILED] = "FAILED",
+    [MLF_RUN_KILLED] = "KILLED",
 };
 
 const char *mlf__run_status_name(int status)
@@ -106,7 +106,7 @@ int mlf__run_status_parse(const char *name)
 
 /* ---- frees ---- */
 
-static void free_pairs(struct mlf__param_row *pairs, size_t n)
+static void free_pairs(mlf_pair *pairs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         mlf__free(pairs[i].key);
@@ -115,26 +115,41 @@ static void free_pairs(struct mlf__param_row *pairs, size_t n)
     mlf__free(pairs);
 }
 
-static void free_metrics(struct mlf__metric_row *metrics, size_t n)
+static void free_metrics(mlf_metric_record *metrics, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         mlf__free(metrics[i].key);
+        mlf__free(metrics[i].run_id);
         mlf__free(metrics[i].model_id);
+        mlf__free(metrics[i].dataset_name);
+        mlf__free(metrics[i].dataset_digest);
     }
     mlf__free(metrics);
 }
 
-void mlf__experiment_free(struct mlf__experiment *experiment)
+void mlf_experiment_free(mlf_experiment *experiment)
 {
     if (experiment == NULL)
         return;
     mlf__free(experiment->id);
     mlf__free(experiment->name);
     mlf__free(experiment->artifact_location);
-    *experiment = (struct mlf__experiment){0};
+    free_pairs(experiment->tags, experiment->n_tags);
+    *experiment = (mlf_experiment){0};
 }
 
-static void free_input(struct mlf__input_row *input)
+void mlf_experiment_list_free(mlf_experiment_list *list)
+{
+    if (list == NULL)
+        return;
+    for (size_t i = 0; i < list->n_experiments; i++)
+        mlf_experiment_free(&list->experiments[i]);
+    mlf__free(list->experiments);
+    mlf__free(list->next_page_token);
+    *list = (mlf_experiment_list){0};
+}
+
+static void free_input(mlf_input_record *input)
 {
     mlf__free(input->name);
     mlf__free(input->digest);
@@ -145,7 +160,7 @@ static void free_input(struct mlf__input_row *input)
     free_pairs(input->tags, input->n_tags);
 }
 
-void mlf__run_record_free(struct mlf__run_record *run)
+void mlf_run_record_free(mlf_run_record *run)
 {
     if (run == NULL)
         return;
@@ -164,20 +179,24 @@ void mlf__run_record_free(struct mlf__run_record *run)
         mlf__free(run->model_outputs[i]);
     mlf__free(run->model_outputs);
     mlf__free(run->model_output_steps);
-    *run = (struct mlf__run_record){0};
+    for (size_t i = 0; i < run->n_model_inputs; i++)
+        mlf__free(run->model_inputs[i]);
+    mlf__free(run->model_inputs);
+    *run = (mlf_run_record){0};
 }
 
-void mlf__run_list_free(struct mlf__run_list *list)
+void mlf_run_list_free(mlf_run_list *list)
 {
     if (list == NULL)
         return;
     for (size_t i = 0; i < list->n_runs; i++)
-        mlf__run_record_free(&list->runs[i]);
+        mlf_run_record_free(&list->runs[i]);
     mlf__free(list->runs);
-    *list = (struct mlf__run_list){0};
+    mlf__free(list->next_page_token);
+    *list = (mlf_run_list){0};
 }
 
-void mlf__model_record_free(struct mlf__model_record *model)
+void mlf_logged_model_free(mlf_logged_model *model)
 {
     if (model == NULL)
         return;
@@ -190,13 +209,24 @@ void mlf__model_record_free(struct mlf__model_record *model)
     free_pairs(model->params, model->n_params);
     free_pairs(model->tags, model->n_tags);
     free_metrics(model->metrics, model->n_metrics);
-    *model = (struct mlf__model_record){0};
+    *model = (mlf_logged_model){0};
 }
 
-void mlf__metric_page_free(struct mlf__metric_page *page)
+void mlf_logged_model_list_free(mlf_logged_model_list *list)
 {
-    if (page == NULL)
+    if (list == NULL)
         return;
-    free_metrics(page->rows, page->n_rows);
-    *page = (struct mlf__metric_page){0};
+    for (size_t i = 0; i < list->n_models; i++)
+        mlf_logged_model_free(&list->models[i]);
+    mlf__free(list->models);
+    mlf__free(list->next_page_token);
+    *list = (mlf_logged_model_list){0};
+}
+
+void mlf_metric_list_free(mlf_metric_list *list)
+{
+    if (list == NULL)
+        return;
+    free_metrics(list->metrics, list->n_metrics);
+    *list = (mlf_metric_list){0};
 }

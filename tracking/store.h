@@ -10,39 +10,19 @@
 
 #include "core/fail.h"
 
+#include <mlf/records.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* In the order of MLflow's RunStatus. */
-enum mlf__run_status {
-    MLF__RUN_RUNNING = 1,
-    MLF__RUN_SCHEDULED = 2,
-    MLF__RUN_FINISHED = 3,
-    MLF__RUN_FAILED = 4,
-    MLF__RUN_KILLED = 5
-};
 const char *mlf__run_status_name(int status); /* "RUNNING" …; NULL for a number that is none */
 int mlf__run_status_parse(const char *name);  /* 0 for a name that is none */
 
-/* As in logged_models.status. */
-enum mlf__model_status {
-    MLF__MODEL_PENDING = 1,
-    MLF__MODEL_READY = 2,
-    MLF__MODEL_UPLOAD_FAILED = 3
-};
-
-struct mlf__experiment {
-    char *id;
-    char *name;
-    char *artifact_location;
-    bool deleted;
-};
-void mlf__experiment_free(struct mlf__experiment *experiment); /* frees the members; NULL is fine */
-
-struct mlf__key_value {
-    const char *key;
-    const char *value;
+struct mlf__experiment_create {
+    const char *name;
+    const char *artifact_location; /* NULL: the store's default */
+    const mlf_key_value *tags;
+    size_t n_tags;
 };
 
 /* A new run, as the client knows it. */
@@ -52,7 +32,7 @@ struct mlf__run_create {
     const char *name;          /* NULL: a random one */
     const char *user;
     int64_t start_time_ms;
-    const struct mlf__key_value *tags; /* mlflow.runName is added by the store */
+    const mlf_key_value *tags; /* mlflow.runName is added by the store */
     size_t n_tags;
 };
 
@@ -84,74 +64,11 @@ struct mlf__model_create {
     const char *run_id;     /* NULL: a model without a run */
     const char *model_type; /* NULL: none */
     int64_t creation_time_ms;
-    const struct mlf__key_value *params;
+    const mlf_key_value *params;
     size_t n_params;
-    const struct mlf__key_value *tags;
+    const mlf_key_value *tags;
     size_t n_tags;
 };
-
-/* What a run holds, as read back. Arrays are sorted by key; params, tags: n pairs. */
-struct mlf__param_row {
-    char *key;
-    char *value;
-};
-struct mlf__metric_row {
-    char *key;
-    double value; /* NaN where is_nan is set */
-    int64_t timestamp_ms;
-    int64_t step;
-    char *model_id; /* of a model's metrics only; else NULL */
-};
-struct mlf__input_row {
-    char *name, *digest, *source_type, *source, *schema, *profile; /* schema, profile may be NULL */
-    struct mlf__param_row *tags;
-    size_t n_tags;
-};
-struct mlf__run_record {
-    char *run_id, *experiment_id, *name, *user, *artifact_uri;
-    int status; /* enum mlf__run_status */
-    bool deleted;
-    int64_t start_time_ms;
-    int64_t end_time_ms; /* -1: none yet */
-    struct mlf__param_row *params;
-    size_t n_params;
-    struct mlf__metric_row *metrics; /* latest values */
-    size_t n_metrics;
-    struct mlf__param_row *tags;
-    size_t n_tags;
-    struct mlf__input_row *inputs;
-    size_t n_inputs;
-    char **model_outputs; /* model ids, by the models' creation time */
-    int64_t *model_output_steps;
-    size_t n_model_outputs;
-};
-void mlf__run_record_free(struct mlf__run_record *run); /* frees the members; NULL is fine */
-
-struct mlf__run_list {
-    struct mlf__run_record *runs; /* without inputs and outputs */
-    size_t n_runs;
-};
-void mlf__run_list_free(struct mlf__run_list *list);
-
-struct mlf__model_record {
-    char *model_id, *experiment_id, *name, *artifact_location, *run_id, *model_type;
-    int status; /* enum mlf__model_status */
-    int64_t creation_time_ms, last_updated_ms;
-    struct mlf__param_row *params;
-    size_t n_params;
-    struct mlf__metric_row *metrics; /* all points */
-    size_t n_metrics;
-    struct mlf__param_row *tags;
-    size_t n_tags;
-};
-void mlf__model_record_free(struct mlf__model_record *model);
-
-/* One page of a metric's history, in the order timestamp, step, value. */
-struct mlf__metric_page {
-    struct mlf__metric_row *rows;
-    size_t n_rows;
-};
-void mlf__metric_page_free(struct mlf__metric_page *page);
 
 enum mlf__open_mode {
     MLF__STORE_READ, /* an older schema may be read; nothing is created */
@@ -181,24 +98,39 @@ struct mlf_store_ops {
 
     /* Creates the experiment when absent; MLF_ERR_STATE when one of that name is deleted. */
     mlf_status (*experiment_ensure)(struct mlf__store *store, const char *name,
-                                    struct mlf__experiment *out);
+                                    mlf_experiment *out);
     mlf_status (*experiment_by_name)(struct mlf__store *store, const char *name,
-                                     struct mlf__experiment *out);
+                                     mlf_experiment *out);
     mlf_status (*experiment_get)(struct mlf__store *store, const char *id,
-                                 struct mlf__experiment *out);
+                                 mlf_experiment *out);
+    /* MLF_ERR_EXISTS when one of that name is there, deleted or not. |*id| is owned by the caller. */
+    mlf_status (*experiment_create)(struct mlf__store *store,
+                                    const struct mlf__experiment_create *experiment, char **id);
+    mlf_status (*experiment_rename)(struct mlf__store *store, const char *id, const char *name);
+    mlf_status (*experiment_set_tag)(struct mlf__store *store, const char *id, const char *key,
+                                     const char *value);
+    mlf_status (*experiment_delete_tag)(struct mlf__store *store, const char *id, const char *key);
+    /* Deletes or restores the experiment with all its runs. */
+    mlf_status (*experiment_set_deleted)(struct mlf__store *store, const char *id, bool deleted);
+    mlf_status (*experiment_search)(struct mlf__store *store, const mlf_search_options *options,
+                                    mlf_experiment_list *out);
 
     mlf_status (*run_create)(struct mlf__store *store, const struct mlf__run_create *run);
     /* |end_time_ms| < 0 leaves the end time alone. */
     mlf_status (*run_update)(struct mlf__store *store, const char *run_id, int status,
                              int64_t end_time_ms);
     mlf_status (*run_get)(struct mlf__store *store, const char *run_id,
-                          struct mlf__run_record *out);
+                          mlf_run_record *out);
     /* The active run whose id begins with |prefix| ("" = the latest by start time).
      * MLF_ERR_NOT_FOUND, or MLF_ERR_INVAL with the candidates when several match. */
     mlf_status (*run_find)(struct mlf__store *store, const char *prefix, char **run_id);
     /* Active runs, latest start first; |experiment_id| NULL = of every experiment. */
     mlf_status (*run_list)(struct mlf__store *store, const char *experiment_id, size_t max_results,
-                           struct mlf__run_list *out);
+                           mlf_run_list *out);
+    /* One page in MLflow's order, with inputs and outputs. |experiment_ids| NULL = of every experiment. */
+    mlf_status (*run_search)(struct mlf__store *store, const mlf_search_options *options,
+                             mlf_run_list *out);
+    mlf_status (*run_set_deleted)(struct mlf__store *store, const char *run_id, bool deleted);
 
     /* An equal value is a success; another one MLF_ERR_CONFLICT with MLflow's text, and the stored
      * value stays and is given in |*stored| (owned by the caller) when |stored| is not NULL. */
@@ -209,23 +141,34 @@ struct mlf_store_ops {
                               size_t n);
     mlf_status (*set_tag)(struct mlf__store *store, const char *run_id, const char *key,
                           const char *value);
+    /* MLF_ERR_NOT_FOUND when the run has no such tag. */
+    mlf_status (*delete_tag)(struct mlf__store *store, const char *run_id, const char *key);
     mlf_status (*log_input)(struct mlf__store *store, const char *run_id,
                             const struct mlf__dataset_input *input);
 
     mlf_status (*model_create)(struct mlf__store *store, const struct mlf__model_create *model);
     /* Params of an existing model; keys that it has keep their value. */
     mlf_status (*model_params)(struct mlf__store *store, const char *model_id,
-                               const struct mlf__key_value *params, size_t n);
+                               const mlf_key_value *params, size_t n);
     mlf_status (*model_finalize)(struct mlf__store *store, const char *model_id, int status);
     mlf_status (*model_output)(struct mlf__store *store, const char *run_id, const char *model_id,
                                int64_t step);
     mlf_status (*model_delete)(struct mlf__store *store, const char *model_id);
     mlf_status (*model_get)(struct mlf__store *store, const char *model_id,
-                            struct mlf__model_record *out);
+                            mlf_logged_model *out);
 
-    /* Points of one metric, oldest first by (timestamp, step, value), from |offset|. */
+    mlf_status (*model_set_tags)(struct mlf__store *store, const char *model_id,
+                                 const mlf_key_value *tags, size_t n);
+    mlf_status (*model_delete_tag)(struct mlf__store *store, const char *model_id, const char *key);
+    /* |experiment_ids| NULL = of every experiment. */
+    mlf_status (*model_search)(struct mlf__store *store, const mlf_search_options *options,
+                               mlf_logged_model_list *out);
+
+    /* Points of one metric, oldest first by (timestamp, step, value): those behind |after|, from the
+     * first one when NULL. */
     mlf_status (*metric_history)(struct mlf__store *store, const char *run_id, const char *key,
-                                 int64_t offset, size_t max_results, struct mlf__metric_page *out);
+                                 const mlf_metric_record *after, size_t max_results,
+                                 mlf_metric_list *out);
 };
 
 struct mlf__store {

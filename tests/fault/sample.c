@@ -126,7 +126,7 @@ static void add_events(struct sample *sample)
     add_metric(sample, "loss", 1, 3, CHILD, "");
     event = add_text(sample, MLF__EV_RUN_END, "", "");
     event->run = CHILD;
-    event->step = MLF__RUN_KILLED;
+    event->step = MLF_RUN_KILLED;
     add_text(sample, UNKNOWN_KIND, "note", "something");
     add_text(sample, MLF__EV_EXIT, "", "")->step = 3 << 8;
 }

@@ -125,7 +125,7 @@ static int count_files(void)
 static const char *open_and_use(void)
 {
     struct mlf__store *store;
-    struct mlf__experiment experiment = {0};
+    mlf_experiment experiment = {0};
     mlf_status status = mlf__store_open(sample.config.tracking_uri, MLF__STORE_WRITE, &store);
     if (status != MLF_OK)
         return store != NULL              ? "a store although opening failed"
@@ -133,7 +133,7 @@ static const char *open_and_use(void)
                                           : NULL;
     status = store->ops->experiment_ensure(store, "new", &experiment);
     const char *broken = status != MLF_OK && mlf__errmsg()[0] == '\0' ? "no text" : NULL;
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
     mlf__store_close(store);
     return broken;
 }

@@ -33,13 +33,13 @@ static const struct mlf__dataset_input data_set = {
     .context = "train",
 };
 
-static const struct mlf__key_value run_tags[] = {
+static const mlf_key_value run_tags[] = {
     {"mlflow.user", "ann"},
     {"mlflow.source.name", "svm-train"},
     {"mlflow.source.type", "LOCAL"},
 };
 
-static const struct mlf__key_value model_params[] = {{"C", "10"}, {"gamma", "0.25"}};
+static const mlf_key_value model_params[] = {{"C", "10"}, {"gamma", "0.25"}};
 
 static mlf_status create_run(struct mlf__store *store, const char *experiment, const char *run_id,
                              const char *name)
@@ -89,19 +89,19 @@ static mlf_status write_model(struct mlf__store *store, const char *experiment)
         status = log_points(store);
     if (status == MLF_OK)
         status = store->ops->model_output(store, PARENT, MODEL, 2);
-    struct mlf__model_record record = {0};
+    mlf_logged_model record = {0};
     if (status == MLF_OK)
         status = store->ops->model_get(store, MODEL, &record);
     if (status == MLF_OK)
         status = mlf__artifact_write(record.artifact_location, "model.svm", "nr_class 3\n", 11);
-    mlf__model_record_free(&record);
-    return status == MLF_OK ? store->ops->model_finalize(store, MODEL, MLF__MODEL_READY) : status;
+    mlf_logged_model_free(&record);
+    return status == MLF_OK ? store->ops->model_finalize(store, MODEL, MLF_MODEL_READY) : status;
 }
 
 static mlf_status write_fixed(struct mlf__store *store)
 {
-    struct mlf__experiment experiment = {0};
-    struct mlf__run_record run = {0};
+    mlf_experiment experiment = {0};
+    mlf_run_record run = {0};
     mlf_status status = store->ops->experiment_ensure(store, "interop é", &experiment);
     if (status == MLF_OK)
         status = create_run(store, experiment.id, PARENT, "parent");
@@ -124,26 +124,26 @@ static mlf_status write_fixed(struct mlf__store *store)
     if (status == MLF_OK)
         status = mlf__artifact_write(run.artifact_uri, "logs/out.txt", "done\n", 5);
     if (status == MLF_OK)
-        status = store->ops->run_update(store, PARENT, MLF__RUN_FINISHED, 1700000009000);
+        status = store->ops->run_update(store, PARENT, MLF_RUN_FINISHED, 1700000009000);
     if (status == MLF_OK)
-        status = store->ops->run_update(store, CHILD, MLF__RUN_KILLED, 1700000009500);
+        status = store->ops->run_update(store, CHILD, MLF_RUN_KILLED, 1700000009500);
     if (status == MLF_OK)
         printf("%s %s %s %s\n", experiment.id, PARENT, CHILD, MODEL);
-    mlf__run_record_free(&run);
-    mlf__experiment_free(&experiment);
+    mlf_run_record_free(&run);
+    mlf_experiment_free(&experiment);
     return status;
 }
 
 static mlf_status print_json(struct mlf__store *store, const char *run_id)
 {
-    struct mlf__run_record run;
+    mlf_run_record run;
     mlf_status status = store->ops->run_get(store, run_id, &run);
     if (status != MLF_OK)
         return status;
     char *json = mlf__run_json(&run);
     if (json != NULL)
         puts(json);
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
     mlf__free(json);
     return json != NULL ? MLF_OK : MLF_ERR_NOMEM;
 }
@@ -169,7 +169,7 @@ static mlf_status write_points(struct mlf__store *store, const char *run_id, lon
 static mlf_status write_more(struct mlf__store *store, const char *run_id)
 {
     char model_id[MLF__ID_SIZE];
-    struct mlf__run_record run;
+    mlf_run_record run;
     const struct mlf__metric point = {
         .run_id = run_id, .key = "more", .value = 1, .timestamp_ms = mlf__now_ms(), .step = 1};
     mlf__new_model_id(model_id);
@@ -180,7 +180,7 @@ static mlf_status write_more(struct mlf__store *store, const char *run_id)
         .model_id = model_id, .experiment_id = run.experiment_id, .name = "more", .run_id = run_id};
     struct mlf__dataset_input input = data_set;
     input.name = "more";
-    struct mlf__experiment experiment = {0};
+    mlf_experiment experiment = {0};
     status = store->ops->begin(store);
     if (status == MLF_OK)
         status = store->ops->log_param(store, run_id, "more", "1", NULL);
@@ -198,8 +198,8 @@ static mlf_status write_more(struct mlf__store *store, const char *run_id)
         status = store->ops->experiment_ensure(store, "more", &experiment);
     if (status == MLF_OK)
         status = store->ops->commit(store);
-    mlf__experiment_free(&experiment);
-    mlf__run_record_free(&run);
+    mlf_experiment_free(&experiment);
+    mlf_run_record_free(&run);
     return status;
 }
 

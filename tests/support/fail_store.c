@@ -50,18 +50,18 @@ static mlf_status turn(const char *operation)
     XX(begin, (struct mlf__store * store), (real(store)))                                          \
     XX(commit, (struct mlf__store * store), (real(store)))                                         \
     XX(experiment_ensure,                                                                          \
-       (struct mlf__store * store, const char *name, struct mlf__experiment *out),                 \
+       (struct mlf__store * store, const char *name, mlf_experiment *out),                 \
        (real(store), name, out))                                                                   \
     XX(experiment_by_name,                                                                         \
-       (struct mlf__store * store, const char *name, struct mlf__experiment *out),                 \
+       (struct mlf__store * store, const char *name, mlf_experiment *out),                 \
        (real(store), name, out))                                                                   \
-    XX(experiment_get, (struct mlf__store * store, const char *id, struct mlf__experiment *out),   \
+    XX(experiment_get, (struct mlf__store * store, const char *id, mlf_experiment *out),   \
        (real(store), id, out))                                                                     \
     XX(run_create, (struct mlf__store * store, const struct mlf__run_create *run),                 \
        (real(store), run))                                                                         \
     XX(run_update, (struct mlf__store * store, const char *id, int status, int64_t end_ms),        \
        (real(store), id, status, end_ms))                                                          \
-    XX(run_get, (struct mlf__store * store, const char *id, struct mlf__run_record *out),          \
+    XX(run_get, (struct mlf__store * store, const char *id, mlf_run_record *out),          \
        (real(store), id, out))                                                                     \
     XX(log_param,                                                                                  \
        (struct mlf__store * store, const char *id, const char *key, const char *value,             \
@@ -77,14 +77,14 @@ static mlf_status turn(const char *operation)
     XX(model_create, (struct mlf__store * store, const struct mlf__model_create *model),           \
        (real(store), model))                                                                       \
     XX(model_params,                                                                               \
-       (struct mlf__store * store, const char *id, const struct mlf__key_value *params, size_t n), \
+       (struct mlf__store * store, const char *id, const mlf_key_value *params, size_t n), \
        (real(store), id, params, n))                                                               \
     XX(model_finalize, (struct mlf__store * store, const char *id, int status),                    \
        (real(store), id, status))                                                                  \
     XX(model_output, (struct mlf__store * store, const char *id, const char *model, int64_t step), \
        (real(store), id, model, step))                                                             \
     XX(model_delete, (struct mlf__store * store, const char *id), (real(store), id))               \
-    XX(model_get, (struct mlf__store * store, const char *id, struct mlf__model_record *out),      \
+    XX(model_get, (struct mlf__store * store, const char *id, mlf_logged_model *out),      \
        (real(store), id, out))
 
 #define DEFINE(name, parameters, arguments)                                                        \

@@ -148,7 +148,7 @@ static int host(void)
 }
 
 /* The runs in the store once the collector has finished the second one, by its state. */
-static bool wait_for_end(struct mlf__run_list *list)
+static bool wait_for_end(mlf_run_list *list)
 {
     int64_t end = mlf__monotonic_ns() + (int64_t)DEADLINE_S * 1000000000;
     char *uri = NULL;
@@ -159,16 +159,16 @@ static bool wait_for_end(struct mlf__run_list *list)
         usleep(10000);
         if (mlf__store_open(uri, MLF__STORE_READ, &store) != MLF_OK)
             continue;
-        mlf__run_list_free(list);
+        mlf_run_list_free(list);
         over = store->ops->run_list(store, NULL, 10, list) == MLF_OK && list->n_runs == 2 &&
-               list->runs[0].status != MLF__RUN_RUNNING;
+               list->runs[0].status != MLF_RUN_RUNNING;
         mlf__store_close(store);
     }
     free(uri);
     return list->n_runs == 2;
 }
 
-static double latest(const struct mlf__run_record *run, const char *key)
+static double latest(const mlf_run_record *run, const char *key)
 {
     for (size_t i = 0; i < run->n_metrics; i++)
         if (strcmp(run->metrics[i].key, key) == 0)
@@ -195,23 +195,23 @@ int main(void)
     tap_count += 9;
     IS(WEXITSTATUS(status), 3, "the program ends as it wants to");
 
-    struct mlf__run_list list = {0};
+    mlf_run_list list = {0};
     if (!OK(wait_for_end(&list), "both runs are in the store"))
         return tap_done();
-    const struct mlf__run_record *first = &list.runs[1], *second = &list.runs[0];
+    const mlf_run_record *first = &list.runs[1], *second = &list.runs[0];
     if (first->n_metrics == 0) {
         first = &list.runs[0];
         second = &list.runs[1];
     }
-    IS(first->status, MLF__RUN_FINISHED, "the first run is as the program ended it");
-    IS(second->status, MLF__RUN_FAILED, "the second has its state from exit code 3");
+    IS(first->status, MLF_RUN_FINISHED, "the first run is as the program ended it");
+    IS(second->status, MLF_RUN_FAILED, "the second has its state from exit code 3");
     IS(first->n_metrics, THREADS + 2, "every key arrived");
     OK(latest(first, "t0") == (POINTS - 1) * 0.5 && latest(first, "t3") == (POINTS - 1) * 0.5,
        "the threads' last values are there");
     OK(latest(first, "forked") == 1 && latest(first, "late") == 2,
        "the forked child's and the late value are there");
     IS(first->n_params, 1, "the param is there once");
-    mlf__run_list_free(&list);
+    mlf_run_list_free(&list);
     char command[64];
     snprintf(command, sizeof(command), "rm -rf %s", folder);
     if (chdir("/") != 0 || system(command) != 0)

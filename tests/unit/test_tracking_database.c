@@ -89,7 +89,7 @@ enum { CREATORS = 8 };
 static bool create_and_write(void)
 {
     char id[MLF__ID_SIZE];
-    struct mlf__experiment experiment = {0};
+    mlf_experiment experiment = {0};
     struct mlf__store *store = open_store(uri_of("race.db"), MLF__STORE_WRITE);
     struct mlf__run_create run = new_run;
     mlf__new_id(id);
@@ -101,7 +101,7 @@ static bool create_and_write(void)
               store->ops->log_metrics(store, &point, 1) == MLF_OK;
     if (!ok)
         printf("# %s\n", mlf__errmsg());
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
     mlf__store_close(store);
     return ok;
 }
@@ -191,14 +191,14 @@ static void an_older_schema_is_read_only(void)
     OK(says("old.db") && says("acf3f17fdcc7") && says("mlflow db upgrade sqlite:"),
        "the text says what to do");
     struct mlf__store *store = open_store(uri_of("old.db"), MLF__STORE_READ);
-    struct mlf__run_record run = {0};
-    struct mlf__model_record model;
+    mlf_run_record run = {0};
+    mlf_logged_model model;
     if (OK(store != NULL, "it is read")) {
         IS(store->ops->run_get(store, RUN, &run), MLF_OK, "with its runs");
         IS(run.n_params, 1, "and their params");
         IS(store->ops->model_get(store, "m-1", &model), MLF_ERR_NOT_FOUND, "and without models");
     }
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
     mlf__store_close(store);
     sql(in_folder("old.db"), "DROP TABLE latest_metrics");
     IS(open_status(uri_of("old.db"), MLF__STORE_READ), MLF_ERR_SCHEMA, "one too old is refused");
@@ -218,7 +218,7 @@ static void a_later_schema_is_written_even_when_it_comes_meanwhile(void)
 {
     OK(make_database("later.db"), "a database");
     struct mlf__store *store = open_store(uri_of("later.db"), MLF__STORE_WRITE);
-    struct mlf__experiment experiment = {0};
+    mlf_experiment experiment = {0};
     IS(store->ops->experiment_by_name(store, "same", &experiment), MLF_ERR_NOT_FOUND, "is open");
     STR(sql(in_folder("later.db"), migrate), "", "and is migrated");
     IS(store->ops->experiment_by_name(store, "same", &experiment), MLF_ERR_NOT_FOUND,
@@ -227,7 +227,7 @@ static void a_later_schema_is_written_even_when_it_comes_meanwhile(void)
     STR(sql(in_folder("later.db"), "SELECT workspace FROM experiments WHERE name = 'same' ORDER BY "
                                    "experiment_id"),
         "other\ndefault\n", "and is written to the default workspace");
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
     IS(store->ops->log_param(store, RUN, "D", "1", NULL), MLF_OK, "the rest is written as before");
 
     STR(sql(in_folder("later.db"),
@@ -266,9 +266,9 @@ static bool open_in_read_only_folder(void)
     mlf_status write = open_status(uri_of("sealed/mlflow.db"), MLF__STORE_WRITE);
     ok = ok && write == MLF_ERR_PERM && says("sealed/mlflow.db");
     struct mlf__store *store = open_store(uri_of("sealed/mlflow.db"), MLF__STORE_READ);
-    struct mlf__run_record run = {0};
+    mlf_run_record run = {0};
     ok = ok && store != NULL && store->ops->run_get(store, RUN, &run) == MLF_OK;
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
     mlf__store_close(store);
     fflush(stdout);
     return ok;
@@ -339,7 +339,7 @@ static void memory_may_run_out_anywhere(void)
     char *uri = mlf__strdup(uri_of("new.db"));
     for (n = 1; n < 2000 && !clean; n++) {
         struct mlf__store *store = NULL;
-        struct mlf__run_record run = {0};
+        mlf_run_record run = {0};
         const struct mlf__metric point = {.run_id = RUN, .key = "k", .value = 1};
         mlf__alloc_fail_after(n);
         mlf_status status = mlf__store_open(uri, MLF__STORE_WRITE, &store);
@@ -352,7 +352,7 @@ static void memory_may_run_out_anywhere(void)
         mlf__alloc_fail_after(0);
         failures += status != MLF_OK && status != MLF_ERR_NOMEM;
         clean = status == MLF_OK;
-        mlf__run_record_free(&run);
+        mlf_run_record_free(&run);
         mlf__store_close(store);
     }
     mlf__free(uri);

@@ -74,12 +74,12 @@ static void special_values_are_stored_as_mlflow_does(void)
                   "WHERE key = 'special' ORDER BY step"),
         "0|0|0|1|1|real|0\n1|1|0|0|0|real|0\n2|0|1|0|0|real|0\n3|0|0|0|0|real|1\n",
         "as 0 with a mark, and as the largest numbers");
-    struct mlf__metric_page page;
+    mlf_metric_list page;
     IS(store->ops->metric_history(store, RUN, "special", 0, 10, &page), MLF_OK, "read back");
-    IS(page.n_rows, 4, "there are four");
-    OK(isnan(page.rows[0].value), "NaN is NaN again");
-    OK(page.rows[1].value == DBL_MAX, "infinity is the largest number");
-    mlf__metric_page_free(&page);
+    IS(page.n_metrics, 4, "there are four");
+    OK(isnan(page.metrics[0].value), "NaN is NaN again");
+    OK(page.metrics[1].value == DBL_MAX, "infinity is the largest number");
+    mlf_metric_list_free(&page);
 }
 
 static void duplicates_are_dropped(void)
@@ -113,11 +113,11 @@ static void model_points_are_kept_twice(void)
         MODEL "|acc|5|1|0.5|0|" RUN "|NULL|iris|8f434346\n" MODEL "|acc|6|2|0.0|0|" RUN
               "|NULL|NULL|NULL\n",
         "and the model's");
-    struct mlf__model_record record;
+    mlf_logged_model record;
     IS(store->ops->model_get(store, MODEL, &record), MLF_OK, "the model is read");
     IS(record.n_metrics, 2, "with its points");
     STR(record.metrics[0].model_id, MODEL, "that name it");
-    mlf__model_record_free(&record);
+    mlf_logged_model_free(&record);
 }
 
 static void bad_batches_write_nothing(void)
@@ -169,18 +169,18 @@ static void many_runs_and_keys_fit_in_a_batch(void)
 
 static void histories_come_in_pages(void)
 {
-    struct mlf__metric_page page;
+    mlf_metric_list page;
     const struct mlf__metric batch[] = {point("h", 2, 30, 3), point("h", 1, 10, 1),
                                         point("h", 0, 20, 2), point("h", 0, 20, 1)};
     IS(store->ops->log_metrics(store, batch, 4), MLF_OK, "points in any order");
     IS(store->ops->metric_history(store, RUN, "h", 1, 2, &page), MLF_OK, "a page is read");
-    IS(page.n_rows, 2, "of the size asked for");
-    OK(page.rows[0].timestamp_ms == 20 && page.rows[0].value == 1 && page.rows[1].value == 2,
+    IS(page.n_metrics, 2, "of the size asked for");
+    OK(page.metrics[0].timestamp_ms == 20 && page.metrics[0].value == 1 && page.metrics[1].value == 2,
        "by time, step and value");
-    mlf__metric_page_free(&page);
+    mlf_metric_list_free(&page);
     IS(store->ops->metric_history(store, RUN, "none", 0, 2, &page), MLF_OK, "of no such key");
-    IS(page.n_rows, 0, "there is nothing");
-    mlf__metric_page_free(&page);
+    IS(page.n_metrics, 0, "there is nothing");
+    mlf_metric_list_free(&page);
 }
 
 int main(void)

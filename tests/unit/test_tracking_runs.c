@@ -12,7 +12,7 @@
 static struct mlf__store *store;
 static const char *path;
 
-static const struct mlf__key_value tags[] = {{"mlflow.user", "ann"},
+static const mlf_key_value tags[] = {{"mlflow.user", "ann"},
                                              {"mlflow.source.type", "LOCAL"}};
 
 static const struct mlf__run_create new_run = {
@@ -27,7 +27,7 @@ static const struct mlf__run_create new_run = {
 
 static void experiments_are_created_once(void)
 {
-    struct mlf__experiment a, b;
+    mlf_experiment a, b;
     IS(store->ops->experiment_ensure(store, "iris", &a), MLF_OK, "an absent experiment is created");
     STR(a.id, "1", "ids are the next number");
     char location[PATH_MAX + 32];
@@ -35,11 +35,11 @@ static void experiments_are_created_once(void)
     STR(a.artifact_location, location, "artifacts lie beside the database");
     IS(store->ops->experiment_ensure(store, "iris", &b), MLF_OK, "it is found the second time");
     STR(b.id, a.id, "under the same id");
-    mlf__experiment_free(&b);
+    mlf_experiment_free(&b);
     IS(store->ops->experiment_get(store, "1", &b), MLF_OK, "an experiment is got by its id");
     STR(b.name, "iris", "with its name");
-    mlf__experiment_free(&a);
-    mlf__experiment_free(&b);
+    mlf_experiment_free(&a);
+    mlf_experiment_free(&b);
     IS(store->ops->experiment_by_name(store, "none", &a), MLF_ERR_NOT_FOUND, "a name that is not");
     IS(store->ops->experiment_get(store, "999", &a), MLF_ERR_NOT_FOUND, "an id that is not");
     STR(mlf__errmsg(), "No Experiment with id=999 exists", "in MLflow's words");
@@ -77,7 +77,7 @@ static void runs_are_created_as_mlflow_does(void)
                   "JOIN tags t USING (run_uuid) WHERE t.key = 'mlflow.runName' "
                   "AND r.run_uuid = '" OTHER "'"),
         "1\n", "it gets a random name of at most 20 characters");
-    const struct mlf__key_value named[] = {{"mlflow.runName", "other"}};
+    const mlf_key_value named[] = {{"mlflow.runName", "other"}};
     run.name = "this";
     run.tags = named;
     run.n_tags = 1;
@@ -164,7 +164,7 @@ static void data_sets_are_shared(void)
     IS(store->ops->log_input(store, RUN, &again), MLF_ERR_INVAL, "a digest of 37 is refused");
 }
 
-static const struct mlf__key_value model_params[] = {{"C", "1"}, {"gamma", "0.25"}};
+static const mlf_key_value model_params[] = {{"C", "1"}, {"gamma", "0.25"}};
 
 static const struct mlf__model_create new_model = {
     .model_id = MODEL,
@@ -180,10 +180,10 @@ static const struct mlf__model_create new_model = {
 
 static void models_live_their_life(void)
 {
-    struct mlf__model_record model;
+    mlf_logged_model model;
     IS(store->ops->model_create(store, &new_model), MLF_OK, "a model is created");
     IS(store->ops->model_get(store, MODEL, &model), MLF_OK, "and got");
-    IS(model.status, MLF__MODEL_PENDING, "it is pending at first");
+    IS(model.status, MLF_MODEL_PENDING, "it is pending at first");
     char location[PATH_MAX + 64];
     snprintf(location, sizeof(location), "%s/mlruns/0/models/" MODEL "/artifacts", folder);
     STR(model.artifact_location, location, "its files lie outside the run's");
@@ -191,12 +191,12 @@ static void models_live_their_life(void)
     IS(model.n_tags, 2, "and its tags");
     STR(model.run_id, RUN, "and its run");
     OK(model.model_type == NULL, "and no type");
-    mlf__model_record_free(&model);
-    const struct mlf__key_value more[] = {{"C", "9"}, {"nu", "0.5"}};
+    mlf_logged_model_free(&model);
+    const mlf_key_value more[] = {{"C", "9"}, {"nu", "0.5"}};
     IS(store->ops->model_params(store, MODEL, more, 2), MLF_OK, "params are added");
     STR(sql(path, "SELECT param_key, param_value FROM logged_model_params ORDER BY 1"),
         "C|1\ngamma|0.25\nnu|0.5\n", "those that it has stay");
-    IS(store->ops->model_finalize(store, MODEL, MLF__MODEL_READY), MLF_OK, "it is made ready");
+    IS(store->ops->model_finalize(store, MODEL, MLF_MODEL_READY), MLF_OK, "it is made ready");
     IS(store->ops->model_output(store, RUN, MODEL, 3), MLF_OK, "it is linked to its run");
     IS(store->ops->model_output(store, RUN, MODEL, 3), MLF_OK, "also twice");
     STR(sql(path, "SELECT source_type, source_id, destination_type, destination_id, step "
@@ -217,15 +217,15 @@ static void models_live_their_life(void)
 
 static void runs_are_read_back(void)
 {
-    struct mlf__run_record run;
+    mlf_run_record run;
     const struct mlf__metric point = {
         .run_id = RUN, .key = "obj", .value = -1.5, .timestamp_ms = 1700000000100, .step = 2};
     IS(store->ops->log_metrics(store, &point, 1), MLF_OK, "a point is logged");
-    IS(store->ops->run_update(store, RUN, MLF__RUN_FINISHED, 1700000009000), MLF_OK, "a run ends");
-    IS(store->ops->run_update(store, RUN, MLF__RUN_RUNNING, -1), MLF_OK, "and is resumed");
+    IS(store->ops->run_update(store, RUN, MLF_RUN_FINISHED, 1700000009000), MLF_OK, "a run ends");
+    IS(store->ops->run_update(store, RUN, MLF_RUN_RUNNING, -1), MLF_OK, "and is resumed");
     IS(store->ops->run_update(store, RUN, 9, -1), MLF_ERR_INVAL, "status 9 is refused");
     IS(store->ops->run_get(store, RUN, &run), MLF_OK, "a run is read");
-    IS(run.status, MLF__RUN_RUNNING, "its status is the last");
+    IS(run.status, MLF_RUN_RUNNING, "its status is the last");
     IS(run.end_time_ms, 1700000009000, "its end time the old one");
     STR(run.name, "renamed", "its name");
     STR(run.user, "ann", "its user");
@@ -245,13 +245,13 @@ static void runs_are_read_back(void)
                     "\"step\":2}]") != NULL,
        "its JSON has numbers");
     mlf__free(json);
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
     IS(store->ops->run_get(store, "nope", &run), MLF_ERR_NOT_FOUND, "an unknown run is not found");
 }
 
 static void runs_are_found_and_listed(void)
 {
-    struct mlf__run_list list;
+    mlf_run_list list;
     char *id = NULL;
     IS(store->ops->run_find(store, "0123", &id), MLF_OK, "a run is found by its beginning");
     STR(id, RUN, "it is the right one");
@@ -271,13 +271,13 @@ static void runs_are_found_and_listed(void)
     STR(list.runs[0].run_id, RUN, "the latest first");
     STR(list.runs[2].run_id, run.run_id, "the oldest last");
     IS(list.runs[0].n_params, 4, "with their params");
-    mlf__run_list_free(&list);
+    mlf_run_list_free(&list);
     IS(store->ops->run_list(store, "0", 1, &list), MLF_OK, "of one experiment, at most one");
     IS(list.n_runs, 1, "is listed");
-    mlf__run_list_free(&list);
+    mlf_run_list_free(&list);
     IS(store->ops->run_list(store, "1", 9, &list), MLF_OK, "of an experiment without runs");
     IS(list.n_runs, 0, "none is listed");
-    mlf__run_list_free(&list);
+    mlf_run_list_free(&list);
 }
 
 static void deleted_runs_take_nothing(void)
@@ -291,11 +291,11 @@ static void deleted_runs_take_nothing(void)
     IS(store->ops->set_tag(store, OTHER, "t", "1"), MLF_ERR_INVAL, "no tag");
     IS(store->ops->log_input(store, OTHER, &data_set), MLF_ERR_INVAL, "no input");
     IS(store->ops->model_output(store, OTHER, MODEL, 0), MLF_ERR_INVAL, "no model");
-    IS(store->ops->run_update(store, OTHER, MLF__RUN_FINISHED, 1), MLF_ERR_INVAL, "no end");
-    struct mlf__run_record run;
+    IS(store->ops->run_update(store, OTHER, MLF_RUN_FINISHED, 1), MLF_ERR_INVAL, "no end");
+    mlf_run_record run;
     IS(store->ops->run_get(store, OTHER, &run), MLF_OK, "but it is read");
     OK(run.deleted, "as deleted");
-    mlf__run_record_free(&run);
+    mlf_run_record_free(&run);
 }
 
 /* Everything there is, by the rows of all tables. */
@@ -313,7 +313,7 @@ static char *dump(void)
 
 static void log_everything(const char *run_id, const char *model_id)
 {
-    struct mlf__experiment experiment;
+    mlf_experiment experiment;
     struct mlf__run_create run = new_run;
     struct mlf__model_create model = new_model;
     const struct mlf__metric points[] = {
@@ -334,10 +334,10 @@ static void log_everything(const char *run_id, const char *model_id)
          store->ops->log_metrics(store, points, 3) == MLF_OK &&
          store->ops->model_params(store, model_id, model_params, 2) == MLF_OK &&
          store->ops->model_output(store, run_id, model_id, 1) == MLF_OK &&
-         store->ops->model_finalize(store, model_id, MLF__MODEL_READY) == MLF_OK &&
-         store->ops->run_update(store, run_id, MLF__RUN_FINISHED, 1700000009000) == MLF_OK;
+         store->ops->model_finalize(store, model_id, MLF_MODEL_READY) == MLF_OK &&
+         store->ops->run_update(store, run_id, MLF_RUN_FINISHED, 1700000009000) == MLF_OK;
     OK(ok, "everything is logged (%s)", ok ? "" : mlf__errmsg());
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
 }
 
 static void replaying_changes_nothing(void)

@@ -27,7 +27,7 @@ static const char update_location[] =
     "UPDATE experiments SET artifact_location = $1 WHERE experiment_id = $2";
 
 static mlf_status copy_experiment(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                                  struct mlf__experiment *out)
+                                  mlf_experiment *out)
 {
     const char *stage = store->db.ops->column_text(stmt, 3);
     out->deleted = stage != NULL && strcmp(stage, "deleted") == 0;
@@ -44,11 +44,11 @@ static mlf_status copy_experiment(struct mlf__sql_store *store, struct mlf__sql_
 
 /* Reads the one experiment of a query; |*found| is false when there is none. */
 static mlf_status read_experiment(struct mlf__sql_store *store, const char *text,
-                                  struct mlf__sql_value value, struct mlf__experiment *out,
+                                  struct mlf__sql_value value, mlf_experiment *out,
                                   bool *found)
 {
     struct mlf__sql_stmt *stmt;
-    *out = (struct mlf__experiment){0};
+    *out = (mlf_experiment){0};
     mlf_status status = mlf__sql_query(store, text, &value, 1, &stmt, found);
     if (status != MLF_OK)
         return status;
@@ -56,22 +56,22 @@ static mlf_status read_experiment(struct mlf__sql_store *store, const char *text
         status = copy_experiment(store, stmt, out);
     mlf__sql_done(store, stmt);
     if (status != MLF_OK)
-        mlf__experiment_free(out);
+        mlf_experiment_free(out);
     return status;
 }
 
 static mlf_status read_by_name(struct mlf__sql_store *store, const char *name,
-                               struct mlf__experiment *out, bool *found)
+                               mlf_experiment *out, bool *found)
 {
     const char *text = store->schema.workspaces ? select_by_name_in_workspace : select_by_name;
     return read_experiment(store, text, mlf__sql_text(name), out, found);
 }
 
 static mlf_status read_by_id(struct mlf__sql_store *store, const char *id,
-                             struct mlf__experiment *out, int64_t *number)
+                             mlf_experiment *out, int64_t *number)
 {
     bool found = false;
-    *out = (struct mlf__experiment){0};
+    *out = (mlf_experiment){0};
     if (!mlf__parse_i64(id, number))
         return mlf__fail(MLF_ERR_INVAL,
                          "Invalid experiment ID '%s'. Experiment ID must be a valid integer.", id);
@@ -90,7 +90,7 @@ static char *default_location(struct mlf__sql_store *store, const char *id)
 }
 
 static mlf_status create_experiment(struct mlf__sql_store *store, const char *name,
-                                    struct mlf__experiment *out)
+                                    mlf_experiment *out)
 {
     bool found = false;
     int64_t number = 0, now = mlf__now_ms();
@@ -114,11 +114,11 @@ static mlf_status create_experiment(struct mlf__sql_store *store, const char *na
 }
 
 mlf_status mlf__sql_experiment_ensure(struct mlf__store *front, const char *name,
-                                      struct mlf__experiment *out)
+                                      mlf_experiment *out)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     bool own, found = false;
-    *out = (struct mlf__experiment){0};
+    *out = (mlf_experiment){0};
     mlf_status status = mlf__check_experiment_name(name);
     if (status == MLF_OK)
         status = mlf__sql_begin(front, true, &own);
@@ -134,15 +134,15 @@ mlf_status mlf__sql_experiment_ensure(struct mlf__store *front, const char *name
                            name, out->id);
     status = mlf__sql_end(front, own, status);
     if (status != MLF_OK)
-        mlf__experiment_free(out);
+        mlf_experiment_free(out);
     return status;
 }
 
 mlf_status mlf__sql_experiment_by_name(struct mlf__store *front, const char *name,
-                                       struct mlf__experiment *out)
+                                       mlf_experiment *out)
 {
     bool own, found = false;
-    *out = (struct mlf__experiment){0};
+    *out = (mlf_experiment){0};
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
@@ -151,22 +151,22 @@ mlf_status mlf__sql_experiment_by_name(struct mlf__store *front, const char *nam
         status = mlf__fail(MLF_ERR_NOT_FOUND, "there is no experiment '%s'", name);
     status = mlf__sql_end(front, own, status);
     if (status != MLF_OK)
-        mlf__experiment_free(out);
+        mlf_experiment_free(out);
     return status;
 }
 
 mlf_status mlf__sql_experiment_get(struct mlf__store *front, const char *id,
-                                   struct mlf__experiment *out)
+                                   mlf_experiment *out)
 {
     int64_t number;
     bool own;
-    *out = (struct mlf__experiment){0};
+    *out = (mlf_experiment){0};
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
     status = mlf__sql_end(front, own, read_by_id(mlf__sql_store_of(front), id, out, &number));
     if (status != MLF_OK)
-        mlf__experiment_free(out);
+        mlf_experiment_free(out);
     return status;
 }
 
@@ -185,7 +185,7 @@ static mlf_status create_default(struct mlf__sql_store *store)
 }
 
 mlf_status mlf__sql_active_experiment(struct mlf__sql_store *store, const char *id,
-                                      struct mlf__experiment *out, int64_t *number)
+                                      mlf_experiment *out, int64_t *number)
 {
     mlf_status status = read_by_id(store, id, out, number);
     if (status == MLF_ERR_NOT_FOUND && *number == 0) {
@@ -197,7 +197,7 @@ mlf_status mlf__sql_active_experiment(struct mlf__sql_store *store, const char *
         status = mlf__fail(
             MLF_ERR_INVAL,
             "The experiment %s must be in the 'active' state. Current state is deleted.", id);
-        mlf__experiment_free(out);
+        mlf_experiment_free(out);
     }
     return status;
 }

@@ -224,17 +224,17 @@ mlf_status mlf__sql_log_metrics(struct mlf__store *front, const struct mlf__metr
 /* ---- history ---- */
 
 static mlf_status read_page(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, bool row,
-                            const char *key, struct mlf__metric_page *out)
+                            const char *key, mlf_metric_list *out)
 {
     const struct mlf_sql_ops *ops = store->db.ops;
     size_t cap = 0;
     mlf_status status = MLF_OK;
     while (status == MLF_OK && row) {
-        status = mlf__grow((void **)&out->rows, &cap, out->n_rows + 1, sizeof(*out->rows));
+        status = mlf__grow((void **)&out->metrics, &cap, out->n_metrics + 1, sizeof(*out->metrics));
         if (status != MLF_OK)
             break;
-        struct mlf__metric_row *metric = &out->rows[out->n_rows++];
-        *metric = (struct mlf__metric_row){
+        mlf_metric_record *metric = &out->metrics[out->n_metrics++];
+        *metric = (mlf_metric_record){
             .key = mlf__strdup(key),
             .value = ops->column_int(stmt, 3) != 0 ? NAN : ops->column_double(stmt, 0),
             .timestamp_ms = ops->column_int(stmt, 1),
@@ -246,13 +246,13 @@ static mlf_status read_page(struct mlf__sql_store *store, struct mlf__sql_stmt *
 }
 
 mlf_status mlf__sql_metric_history(struct mlf__store *front, const char *run_id, const char *key,
-                                   int64_t offset, size_t max_results, struct mlf__metric_page *out)
+                                   int64_t offset, size_t max_results, mlf_metric_list *out)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     struct mlf__sql_stmt *stmt;
     int64_t limit = max_results < INT64_MAX ? (int64_t)max_results : INT64_MAX;
     bool own, row;
-    *out = (struct mlf__metric_page){0};
+    *out = (mlf_metric_list){0};
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
@@ -266,6 +266,6 @@ mlf_status mlf__sql_metric_history(struct mlf__store *front, const char *run_id,
     }
     status = mlf__sql_end(front, own, status);
     if (status != MLF_OK)
-        mlf__metric_page_free(out);
+        mlf_metric_list_free(out);
     return status;
 }

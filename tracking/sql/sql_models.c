@@ -52,7 +52,7 @@ static bool is_model_id(const char *id)
 
 /* Writes params or tags (|text| says which), each value cut at |max|. */
 static mlf_status write_pairs(struct mlf__sql_store *store, const char *text, const char *model_id,
-                              int64_t experiment, const struct mlf__key_value *pairs, size_t n,
+                              int64_t experiment, const mlf_key_value *pairs, size_t n,
                               size_t max)
 {
     mlf_status status = MLF_OK;
@@ -70,7 +70,7 @@ static mlf_status write_pairs(struct mlf__sql_store *store, const char *text, co
     return status;
 }
 
-static mlf_status check_keys(const struct mlf__key_value *pairs, size_t n, const char *what)
+static mlf_status check_keys(const mlf_key_value *pairs, size_t n, const char *what)
 {
     for (size_t i = 0; i < n; i++) {
         mlf_status status = mlf__check_key(pairs[i].key, what);
@@ -84,7 +84,7 @@ static mlf_status insert_new_model(struct mlf__sql_store *store,
                                    const struct mlf__model_create *model, int64_t *number,
                                    bool *created)
 {
-    struct mlf__experiment experiment;
+    mlf_experiment experiment;
     struct mlf__buf location = {0};
     int64_t changes = 0;
     char random[24];
@@ -98,7 +98,7 @@ static mlf_status insert_new_model(struct mlf__sql_store *store,
     while (location.len > 1 && location.data[location.len - 1] == '/')
         location.data[--location.len] = '\0';
     mlf__buf_printf(&location, "/models/%s/artifacts", model->model_id);
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
     if (location.failed) {
         mlf__buf_free(&location);
         return MLF_ERR_NOMEM;
@@ -144,7 +144,7 @@ mlf_status mlf__sql_model_create(struct mlf__store *front, const struct mlf__mod
 }
 
 mlf_status mlf__sql_model_params(struct mlf__store *front, const char *model_id,
-                                 const struct mlf__key_value *params, size_t n)
+                                 const mlf_key_value *params, size_t n)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     int64_t experiment;
@@ -166,7 +166,7 @@ mlf_status mlf__sql_model_finalize(struct mlf__store *front, const char *model_i
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     int64_t experiment;
     bool own;
-    if (model_status < MLF__MODEL_PENDING || model_status > MLF__MODEL_UPLOAD_FAILED)
+    if (model_status < MLF_MODEL_PENDING || model_status > MLF_MODEL_UPLOAD_FAILED)
         return mlf__fail(MLF_ERR_INVAL, "%d is not a model status", model_status);
     mlf_status status = mlf__sql_begin(front, true, &own);
     if (status != MLF_OK)
@@ -221,7 +221,7 @@ mlf_status mlf__sql_model_delete(struct mlf__store *front, const char *model_id)
 /* ---- reading ---- */
 
 static mlf_status copy_info(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                            struct mlf__model_record *out)
+                            mlf_logged_model *out)
 {
     char **texts[] = {&out->model_id,          &out->experiment_id, &out->name,
                       &out->artifact_location, &out->run_id,        &out->model_type};
@@ -234,7 +234,7 @@ static mlf_status copy_info(struct mlf__sql_store *store, struct mlf__sql_stmt *
     return status;
 }
 
-static mlf_status read_metrics(struct mlf__sql_store *store, struct mlf__model_record *model)
+static mlf_status read_metrics(struct mlf__sql_store *store, mlf_logged_model *model)
 {
     const struct mlf_sql_ops *ops = store->db.ops;
     struct mlf__sql_stmt *stmt;
@@ -249,8 +249,8 @@ static mlf_status read_metrics(struct mlf__sql_store *store, struct mlf__model_r
                            sizeof(*model->metrics));
         if (status != MLF_OK)
             break;
-        struct mlf__metric_row *metric = &model->metrics[model->n_metrics++];
-        *metric = (struct mlf__metric_row){
+        mlf_metric_record *metric = &model->metrics[model->n_metrics++];
+        *metric = (mlf_metric_record){
             .value = ops->column_double(stmt, 1),
             .timestamp_ms = ops->column_int(stmt, 2),
             .step = ops->column_int(stmt, 3),
@@ -266,7 +266,7 @@ static mlf_status read_metrics(struct mlf__sql_store *store, struct mlf__model_r
 }
 
 static mlf_status read_model(struct mlf__sql_store *store, const char *model_id,
-                             struct mlf__model_record *out)
+                             mlf_logged_model *out)
 {
     struct mlf__sql_stmt *stmt;
     bool row = false;
@@ -290,15 +290,15 @@ static mlf_status read_model(struct mlf__sql_store *store, const char *model_id,
 }
 
 mlf_status mlf__sql_model_get(struct mlf__store *front, const char *model_id,
-                              struct mlf__model_record *out)
+                              mlf_logged_model *out)
 {
     bool own;
-    *out = (struct mlf__model_record){0};
+    *out = (mlf_logged_model){0};
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
     status = mlf__sql_end(front, own, read_model(mlf__sql_store_of(front), model_id, out));
     if (status != MLF_OK)
-        mlf__model_record_free(out);
+        mlf_logged_model_free(out);
     return status;
 }

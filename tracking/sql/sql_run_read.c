@@ -45,7 +45,7 @@ static const char select_outputs[] = "SELECT i.destination_id, i.step FROM input
 
 /* Fills the record from a row of RUN_COLUMNS. */
 static mlf_status copy_info(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                            struct mlf__run_record *out)
+                            mlf_run_record *out)
 {
     const struct mlf_sql_ops *ops = store->db.ops;
     char **texts[] = {&out->run_id, &out->experiment_id, &out->name, &out->user,
@@ -67,7 +67,7 @@ static mlf_status copy_info(struct mlf__sql_store *store, struct mlf__sql_stmt *
     return MLF_OK;
 }
 
-static mlf_status read_latest(struct mlf__sql_store *store, struct mlf__run_record *run)
+static mlf_status read_latest(struct mlf__sql_store *store, mlf_run_record *run)
 {
     const struct mlf_sql_ops *ops = store->db.ops;
     struct mlf__sql_stmt *stmt;
@@ -81,8 +81,8 @@ static mlf_status read_latest(struct mlf__sql_store *store, struct mlf__run_reco
         status = mlf__grow((void **)&run->metrics, &cap, run->n_metrics + 1, sizeof(*run->metrics));
         if (status != MLF_OK)
             break;
-        struct mlf__metric_row *metric = &run->metrics[run->n_metrics++];
-        *metric = (struct mlf__metric_row){
+        mlf_metric_record *metric = &run->metrics[run->n_metrics++];
+        *metric = (mlf_metric_record){
             .value = ops->column_int(stmt, 4) != 0 ? NAN : ops->column_double(stmt, 1),
             .timestamp_ms = ops->column_int(stmt, 2),
             .step = ops->column_int(stmt, 3),
@@ -96,7 +96,7 @@ static mlf_status read_latest(struct mlf__sql_store *store, struct mlf__run_reco
 }
 
 static mlf_status copy_input(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                             struct mlf__input_row *out)
+                             mlf_input_record *out)
 {
     char **texts[] = {&out->name,   &out->digest, &out->source_type,
                       &out->source, &out->schema, &out->profile};
@@ -112,7 +112,7 @@ static mlf_status copy_input(struct mlf__sql_store *store, struct mlf__sql_stmt 
     return status;
 }
 
-static mlf_status read_inputs(struct mlf__sql_store *store, struct mlf__run_record *run)
+static mlf_status read_inputs(struct mlf__sql_store *store, mlf_run_record *run)
 {
     struct mlf__sql_stmt *stmt;
     size_t cap = 0;
@@ -125,8 +125,8 @@ static mlf_status read_inputs(struct mlf__sql_store *store, struct mlf__run_reco
         status = mlf__grow((void **)&run->inputs, &cap, run->n_inputs + 1, sizeof(*run->inputs));
         if (status != MLF_OK)
             break;
-        struct mlf__input_row *input = &run->inputs[run->n_inputs++];
-        *input = (struct mlf__input_row){0};
+        mlf_input_record *input = &run->inputs[run->n_inputs++];
+        *input = (mlf_input_record){0};
         status = copy_input(store, stmt, input);
         if (status == MLF_OK)
             status = mlf__sql_step(store, stmt, &row);
@@ -135,7 +135,7 @@ static mlf_status read_inputs(struct mlf__sql_store *store, struct mlf__run_reco
     return status;
 }
 
-static mlf_status read_outputs(struct mlf__sql_store *store, struct mlf__run_record *run)
+static mlf_status read_outputs(struct mlf__sql_store *store, mlf_run_record *run)
 {
     struct mlf__sql_stmt *stmt;
     size_t cap = 0, step_cap = 0;
@@ -162,7 +162,7 @@ static mlf_status read_outputs(struct mlf__sql_store *store, struct mlf__run_rec
     return status;
 }
 
-static mlf_status read_data(struct mlf__sql_store *store, struct mlf__run_record *run)
+static mlf_status read_data(struct mlf__sql_store *store, mlf_run_record *run)
 {
     mlf_status status =
         mlf__sql_read_pairs(store, select_params, run->run_id, &run->params, &run->n_params);
@@ -172,12 +172,12 @@ static mlf_status read_data(struct mlf__sql_store *store, struct mlf__run_record
 }
 
 mlf_status mlf__sql_run_get(struct mlf__store *front, const char *run_id,
-                            struct mlf__run_record *out)
+                            mlf_run_record *out)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     struct mlf__sql_stmt *stmt;
     bool own, row;
-    *out = (struct mlf__run_record){0};
+    *out = (mlf_run_record){0};
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
@@ -195,7 +195,7 @@ mlf_status mlf__sql_run_get(struct mlf__store *front, const char *run_id,
         status = read_outputs(store, out);
     status = mlf__sql_end(front, own, status);
     if (status != MLF_OK)
-        mlf__run_record_free(out);
+        mlf_run_record_free(out);
     return status;
 }
 
@@ -254,7 +254,7 @@ mlf_status mlf__sql_run_find(struct mlf__store *front, const char *prefix, char 
 }
 
 static mlf_status read_list(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, bool row,
-                            struct mlf__run_list *out)
+                            mlf_run_list *out)
 {
     size_t cap = 0;
     mlf_status status = MLF_OK;
@@ -262,8 +262,8 @@ static mlf_status read_list(struct mlf__sql_store *store, struct mlf__sql_stmt *
         status = mlf__grow((void **)&out->runs, &cap, out->n_runs + 1, sizeof(*out->runs));
         if (status != MLF_OK)
             break;
-        struct mlf__run_record *run = &out->runs[out->n_runs++];
-        *run = (struct mlf__run_record){0};
+        mlf_run_record *run = &out->runs[out->n_runs++];
+        *run = (mlf_run_record){0};
         status = copy_info(store, stmt, run);
         if (status == MLF_OK)
             status = mlf__sql_step(store, stmt, &row);
@@ -272,13 +272,13 @@ static mlf_status read_list(struct mlf__sql_store *store, struct mlf__sql_stmt *
 }
 
 mlf_status mlf__sql_run_list(struct mlf__store *front, const char *experiment_id,
-                             size_t max_results, struct mlf__run_list *out)
+                             size_t max_results, mlf_run_list *out)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     struct mlf__sql_stmt *stmt;
     int64_t number = 0, limit = max_results < INT64_MAX ? (int64_t)max_results : INT64_MAX;
     bool own, row;
-    *out = (struct mlf__run_list){0};
+    *out = (mlf_run_list){0};
     if (experiment_id != NULL && !mlf__parse_i64(experiment_id, &number))
         return mlf__fail(MLF_ERR_INVAL,
                          "Invalid experiment ID '%s'. Experiment ID must be a valid integer.",
@@ -300,6 +300,6 @@ mlf_status mlf__sql_run_list(struct mlf__store *front, const char *experiment_id
         status = read_data(store, &out->runs[i]);
     status = mlf__sql_end(front, own, status);
     if (status != MLF_OK)
-        mlf__run_list_free(out);
+        mlf_run_list_free(out);
     return status;
 }

@@ -190,7 +190,7 @@ static mlf_status choose_name(const struct mlf__run_create *run, char random[24]
 static mlf_status insert_new_run(struct mlf__sql_store *store, const struct mlf__run_create *run,
                                  const char *name, bool *created)
 {
-    struct mlf__experiment experiment;
+    mlf_experiment experiment;
     struct mlf__buf uri = {0};
     int64_t number, changes = 0;
     mlf_status status = mlf__sql_active_experiment(store, run->experiment_id, &experiment, &number);
@@ -213,7 +213,7 @@ static mlf_status insert_new_run(struct mlf__sql_store *store, const struct mlf_
     *created = changes > 0;
     mlf__free(clean);
     mlf__buf_free(&uri);
-    mlf__experiment_free(&experiment);
+    mlf_experiment_free(&experiment);
     return status;
 }
 

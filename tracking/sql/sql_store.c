@@ -116,7 +116,7 @@ mlf_status mlf__sql_copy(struct mlf__sql_store *store, struct mlf__sql_stmt *stm
 }
 
 mlf_status mlf__sql_read_pairs(struct mlf__sql_store *store, const char *text, const char *id,
-                               struct mlf__param_row **out, size_t *n)
+                               mlf_pair **out, size_t *n)
 {
     struct mlf__sql_stmt *stmt;
     size_t cap = *n;
@@ -128,8 +128,8 @@ mlf_status mlf__sql_read_pairs(struct mlf__sql_store *store, const char *text, c
         status = mlf__grow((void **)out, &cap, *n + 1, sizeof(**out));
         if (status != MLF_OK)
             break;
-        struct mlf__param_row *pair = &(*out)[*n];
-        *pair = (struct mlf__param_row){0};
+        mlf_pair *pair = &(*out)[*n];
+        *pair = (mlf_pair){0};
         (*n)++;
         status = mlf__sql_copy(store, stmt, 0, &pair->key);
         if (status == MLF_OK)

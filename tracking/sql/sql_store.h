@@ -103,47 +103,47 @@ mlf_status mlf__sql_known_model(struct mlf__sql_store *store, const char *model_
 /* ---- operations, see store.h ---- */
 
 mlf_status mlf__sql_experiment_ensure(struct mlf__store *store, const char *name,
-                                      struct mlf__experiment *out);
+                                      mlf_experiment *out);
 mlf_status mlf__sql_experiment_by_name(struct mlf__store *store, const char *name,
-                                       struct mlf__experiment *out);
+                                       mlf_experiment *out);
 mlf_status mlf__sql_experiment_get(struct mlf__store *store, const char *id,
-                                   struct mlf__experiment *out);
+                                   mlf_experiment *out);
 /* The artifact location of an active experiment; in a transaction. */
 mlf_status mlf__sql_active_experiment(struct mlf__sql_store *store, const char *id,
-                                      struct mlf__experiment *out, int64_t *number);
+                                      mlf_experiment *out, int64_t *number);
 mlf_status mlf__sql_run_create(struct mlf__store *store, const struct mlf__run_create *run);
 mlf_status mlf__sql_run_update(struct mlf__store *store, const char *run_id, int status,
                                int64_t end_time_ms);
 mlf_status mlf__sql_run_get(struct mlf__store *store, const char *run_id,
-                            struct mlf__run_record *out);
+                            mlf_run_record *out);
 mlf_status mlf__sql_run_find(struct mlf__store *store, const char *prefix, char **run_id);
 mlf_status mlf__sql_run_list(struct mlf__store *store, const char *experiment_id,
-                             size_t max_results, struct mlf__run_list *out);
+                             size_t max_results, mlf_run_list *out);
 mlf_status mlf__sql_log_param(struct mlf__store *store, const char *run_id, const char *key,
                               const char *value, char **stored);
 mlf_status mlf__sql_log_metrics(struct mlf__store *store, const struct mlf__metric *metrics,
                                 size_t n);
 mlf_status mlf__sql_metric_history(struct mlf__store *store, const char *run_id, const char *key,
                                    int64_t offset, size_t max_results,
-                                   struct mlf__metric_page *out);
+                                   mlf_metric_list *out);
 mlf_status mlf__sql_set_tag(struct mlf__store *store, const char *run_id, const char *key,
                             const char *value);
 mlf_status mlf__sql_log_input(struct mlf__store *store, const char *run_id,
                               const struct mlf__dataset_input *input);
 mlf_status mlf__sql_model_create(struct mlf__store *store, const struct mlf__model_create *model);
 mlf_status mlf__sql_model_params(struct mlf__store *store, const char *model_id,
-                                 const struct mlf__key_value *params, size_t n);
+                                 const mlf_key_value *params, size_t n);
 mlf_status mlf__sql_model_finalize(struct mlf__store *store, const char *model_id, int status);
 mlf_status mlf__sql_model_output(struct mlf__store *store, const char *run_id, const char *model_id,
                                  int64_t step);
 mlf_status mlf__sql_model_delete(struct mlf__store *store, const char *model_id);
 mlf_status mlf__sql_model_get(struct mlf__store *store, const char *model_id,
-                              struct mlf__model_record *out);
+                              mlf_logged_model *out);
 
 /* ---- reading rows, shared by runs and models ---- */
 
 /* Appends all rows of a query to an array of key/value pairs. */
 mlf_status mlf__sql_read_pairs(struct mlf__sql_store *store, const char *text, const char *id,
-                               struct mlf__param_row **out, size_t *n);
+                               mlf_pair **out, size_t *n);
 
 #endif
