@@ -7,12 +7,14 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/packages.sh
 
-MLFLOW_VERSION=3.17.2
-TEST_PACKAGES=("${BUILD_PACKAGES[@]}" binutils clang clang-format clang-tidy g++
+# What interop tests read back with: the MLflow of today, and the one whose schema we create.
+MLFLOW_TODAY=(mlflow==3.17.2 selenium==4.51.0)
+MLFLOW_SCHEMA=(mlflow==3.1.4)
+TEST_PACKAGES=("${BUILD_PACKAGES[@]}" binutils chromium chromium-driver clang clang-format clang-tidy g++
     liblinear-tools libclang-rt-14-dev libsvm-dev libsvm-tools man-db musl-tools python3
     python3-venv sqlite3 strace util-linux)
 TEST_TOOLS=(gcc g++ clang clang-format clang-tidy meson ninja pkg-config nm objdump
-    svm-train liblinear-train musl-gcc python3 sqlite3 strace man setarch)
+    svm-train liblinear-train chromium chromedriver musl-gcc python3 sqlite3 strace man setarch)
 
 case "${1-}" in
 "") ;;
@@ -32,19 +34,19 @@ fail() {
     failures+=(--failed "$1")
 }
 
-# The MLflow that interop tests read back with. pip is called only when it is not there.
+# prepare_python FOLDER PACKAGE==VERSION...: a Python that has these. pip is called only when it has not.
 prepare_python() {
-    local python="$PWD/.venv/bin/python"
-    local check="import importlib.metadata as m; raise SystemExit(m.version('mlflow') != '$MLFLOW_VERSION')"
-    if ! "$python" -c "$check" 2>/dev/null; then
-        printf 'Installing into .venv: mlflow==%s\n' "$MLFLOW_VERSION"
-        rm -rf .venv
-        if ! python3 -m venv .venv || ! "$python" -m pip install -q --disable-pip-version-check \
-            "mlflow==$MLFLOW_VERSION"; then
-            fail "MLflow $MLFLOW_VERSION could not be installed"
+    local python="$PWD/$1/bin/python"
+    local check="import importlib.metadata as m, sys
+raise SystemExit(any(m.version(n) != v for n, v in (p.split('==') for p in sys.argv[1:])))"
+    if ! "$python" -c "$check" "${@:2}" 2>/dev/null; then
+        printf 'Installing into %s: %s\n' "$1" "${*:2}"
+        rm -rf "$1"
+        if ! python3 -m venv "$1" ||
+            ! "$python" -m pip install -q --disable-pip-version-check "${@:2}"; then
+            fail "${*:2} could not be installed"
         fi
     fi
-    export MLF_TEST_PYTHON="$python"
 }
 
 # build NAME [MESON OPTION]...: configures (once) and compiles build-test/NAME.
@@ -85,7 +87,9 @@ fi
 for tool in "${TEST_TOOLS[@]}"; do
     command -v "$tool" >/dev/null || fail "$tool is needed and not installed"
 done
-prepare_python
+prepare_python .venv "${MLFLOW_TODAY[@]}"
+prepare_python .venv-3.1 "${MLFLOW_SCHEMA[@]}"
+export MLF_TEST_PYTHON="$PWD/.venv/bin/python" MLF_TEST_PYTHON_31="$PWD/.venv-3.1/bin/python"
 # A finding ends the test that made it.
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # Which program a test starts must not hang on what the caller has set.
