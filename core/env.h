@@ -15,11 +15,18 @@
        "spool)")                                                                                   \
     XX(MLF_SPOOL, "", "directory for rings and journals, an absolute path")                        \
     XX(MLF_OFFLINE, "", "1: write journals only; `mlf sync` merges them later")                    \
+    XX(MLF_FORCE_DIRECT, "", "1: a database on a network file system is written all along")        \
     XX(MLF_SESSION, "", "set by mlf for child processes")                                          \
     XX(MLFLOW_TRACKING_URI, "", "the store (default sqlite:///mlflow.db)")                         \
     XX(MLFLOW_EXPERIMENT_NAME, "", "experiment, created when absent")                              \
     XX(MLFLOW_EXPERIMENT_ID, "", "experiment by its id")                                           \
+    XX(MLFLOW_RUN_ID, "", "run that a program's first mlf_start_run() resumes")                    \
     XX(MLFLOW_TRACKING_USERNAME, "", "the user that runs are logged under")                        \
+    XX(MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING, "true", "false: no system metrics")                   \
+    XX(MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL, "10", "seconds between two samples of them")       \
+    XX(MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING, "1", "samples whose mean is logged")          \
+    XX(MLFLOW_SYSTEM_METRICS_NODE_ID, "", "logged as system/<this>/..., to tell nodes apart")      \
+    XX(PATH, "", "where git is looked for")                                                        \
     XX(XDG_STATE_HOME, "", "journals are in its folder mlf, and rings when /dev/shm has no room")  \
     XX(HOME, "", "home directory")                                                                 \
     XX(USER, "", "user name when the passwd data base has none")                                   \

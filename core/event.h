@@ -49,7 +49,9 @@ enum mlf__event_flag {
     MLF__EVF_WAITED = 0x100,     /* RUN_END: by whoever waited for the process, not by the program */
     MLF__EVF_TAKE = 0x200,       /* ARTIFACT, MODEL, TABLE: the file is mlf's own: removed when stored */
     MLF__EVF_NO_RUN = 0x400,     /* MODEL: belongs to no run */
-    MLF__EVF_NO_SYSTEM = 0x800   /* RUN_START: no samples of the machine */
+    MLF__EVF_NO_SYSTEM = 0x800,  /* RUN_START, RUN_RESUME: no samples of the machine */
+    MLF__EVF_SPOOLED = 0x1000    /* text: path of a file in the spool that holds the text; removed when
+                                    stored */
 };
 /* clang-format on */
 

@@ -16,7 +16,7 @@ static _Thread_local char error_text[ERROR_TEXT_SIZE];
 
 mlf_status mlf__fail(mlf_status status, const char *format, ...)
 {
-    if (mlf__tls.hook_depth > 0)
+    if (mlf__tls.hook_depth == 1)
         return status;
     va_list args;
     va_start(args, format);
@@ -53,7 +53,7 @@ static mlf_status status_of_errno(int err)
 mlf_status mlf__fail_errno(int err, const char *format, ...)
 {
     mlf_status status = status_of_errno(err);
-    if (mlf__tls.hook_depth > 0)
+    if (mlf__tls.hook_depth == 1)
         return status;
     va_list args;
     va_start(args, format);

@@ -6,13 +6,16 @@
 
 #include <stdint.h>
 
+struct mlf__training_run;
+
 struct mlf__tls {
-    int32_t tid;          /* cached; valid while |epoch| is the process's */
-    uint32_t epoch;       /* process epoch, raised by fork */
-    int32_t hook_depth;   /* > 0: inside a hook or inside mlf itself */
+    int32_t tid;        /* cached; valid while |epoch| is the process's */
+    uint32_t epoch;     /* process epoch, raised by fork */
+    int32_t hook_depth; /* > 0: inside a hook (1) or an explicit call of mlf that opens files (2) */
     uint64_t clock_ticks; /* time-stamp counter when |clock_ns| was read */
     int64_t clock_ns;
-    int32_t training_depth; /* nesting of a library's training calls */
+    int32_t training_depth;                 /* nesting of a library's training calls */
+    struct mlf__training_run *training_run; /* NULL: the session's */
 };
 
 extern _Thread_local struct mlf__tls mlf__tls

@@ -306,18 +306,22 @@ uint64_t mlf__ring_drops(const struct mlf__ring *ring)
 
 /* ---- adapters and trainings ---- */
 
-uint32_t mlf__ring_begin_training(struct mlf__ring *ring, uint64_t params_hash,
-                                  uint64_t metric_bits)
+uint32_t mlf__trainings_begin(struct mlf__trainings *trainings, uint64_t params_hash,
+                              uint64_t metric_bits)
 {
-    struct ring_header *header = ring->header;
-    uint32_t number = atomic_fetch_add(&header->trainings, 1) + 1;
+    uint32_t number = atomic_fetch_add(&trainings->count, 1) + 1;
     uint64_t first = 0;
     params_hash |= 1; /* 0 means that there was none */
-    if (!atomic_compare_exchange_strong(&header->first_params, &first, params_hash) &&
+    if (!atomic_compare_exchange_strong(&trainings->first_params, &first, params_hash) &&
         first != params_hash)
         return number;
-    bool reused = (atomic_fetch_or(&header->metric_bits, metric_bits) & metric_bits) != 0;
+    bool reused = (atomic_fetch_or(&trainings->metric_bits, metric_bits) & metric_bits) != 0;
     return reused ? number : 1;
+}
+
+struct mlf__trainings *mlf__ring_trainings(struct mlf__ring *ring)
+{
+    return &ring->header->trainings;
 }
 
 /* ---- futexes and positions ---- */

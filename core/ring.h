@@ -87,11 +87,19 @@ MLF__CORE void mlf__ring_set_adapter(struct mlf__ring *ring, const char *library
 MLF__CORE bool mlf__ring_has_adapter(struct mlf__ring *ring, const char *library);
 MLF__CORE bool mlf__ring_any_adapter(const struct mlf__ring *ring);
 
+/* The trainings that a run has had. Zeroed before the first. */
+struct mlf__trainings {
+    _Atomic uint64_t first_params; /* hash of the first one's params */
+    _Atomic uint64_t metric_bits;  /* of the metric keys that are taken */
+    _Atomic uint32_t count;
+};
 /* Counts a training that begins, with the hash of its params and the bits of the metric keys that it
- * will log. 1: it belongs to the session's run; n > 1: it is the session's n-th and needs a run of its
- * own, since its params differ from the first's or its metrics are there already. */
-MLF__CORE uint32_t mlf__ring_begin_training(struct mlf__ring *ring, uint64_t params_hash,
-                                            uint64_t metric_bits);
+ * will log. 1: it belongs to the run itself; n > 1: it is the run's n-th and needs a run of its own, since its
+ * params differ from the first's or its metrics are there already. */
+MLF__CORE uint32_t mlf__trainings_begin(struct mlf__trainings *trainings, uint64_t params_hash,
+                                        uint64_t metric_bits);
+/* Those of the session's run, common to all its processes. */
+MLF__CORE struct mlf__trainings *mlf__ring_trainings(struct mlf__ring *ring);
 
 /* ---- waiting for the collector ---- */
 

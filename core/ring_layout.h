@@ -104,11 +104,9 @@ struct ring_header {
     _Atomic uint32_t settled_bell;      /* futex: raised with |settled| */
     _Alignas(64) _Atomic uint32_t bell; /* futex: a producer wants attention */
     _Atomic uint64_t drops;
-    _Atomic uint32_t finishing; /* the collector only finishes its own work */
-    _Atomic uint32_t adapters;  /* calls of mlf__ring_set_adapter */
-    _Atomic uint32_t trainings;
-    _Atomic uint64_t first_params;
-    _Atomic uint64_t metric_bits;
+    _Atomic uint32_t finishing;      /* the collector only finishes its own work */
+    _Atomic uint32_t adapters;       /* calls of mlf__ring_set_adapter */
+    struct mlf__trainings trainings; /* of the session's run */
     _Atomic uint32_t name_text_used;
 };
 

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 enum { EXIT_WAIT_MS = 2000, START_WAIT_MS = 2000, CMDLINE_MAX = 128 * 1024, RING_NEED = 6 << 20 };
+enum { TEXT_MAX = 64 * 1024 }; /* bytes of a text that goes through the ring: a small part of it */
 
 static struct {
     _Atomic int state;
@@ -47,6 +48,14 @@ bool mlf__guard_enter(void)
     if (mlf__tls.hook_depth > 0)
         return false;
     mlf__tls.hook_depth = 1;
+    return true;
+}
+
+bool mlf__guard_enter_call(void)
+{
+    if (mlf__tls.hook_depth > 0)
+        return false;
+    mlf__tls.hook_depth = 2;
     return true;
 }
 
@@ -191,21 +200,6 @@ static mlf_status create_ring(struct mlf__ring **out)
     return status;
 }
 
-static mlf_status emit_run_start(void)
-{
-    struct mlf__event event = {.kind = MLF__EV_RUN_START,
-                               .ts_ns = session.config.start_ns,
-                               .key = "",
-                               .run = session.config.run_id,
-                               .model = "",
-                               .text = ""};
-    if (session.ring != NULL)
-        return mlf__ring_put_event(session.ring, &event, MLF__RING_WAIT_CALL);
-    struct mlf__journal *journal = atomic_load(&session.journal);
-    event.pid = (int32_t)getpid();
-    return mlf__journal_append(journal, &event);
-}
-
 /* Where the journal of this process is to be, once it is needed. */
 static mlf_status name_journal(char out[MLF__PATH_SIZE])
 {
@@ -253,7 +247,7 @@ static enum mlf__session_state start_journal(void)
 {
     snprintf(session.journal_stem, sizeof(session.journal_stem), "%.8s-%d", session.config.run_id,
              (int)getpid());
-    if (own_journal() == NULL || emit_run_start() != MLF_OK)
+    if (own_journal() == NULL)
         return MLF__SESSION_OFF;
     return MLF__SESSION_JOURNAL;
 }
@@ -268,7 +262,7 @@ static enum mlf__session_state start(void)
         return start_journal();
     mlf__ring_close_file(ring);
     session.ring = ring;
-    if (emit_run_start() == MLF_OK && mlf__spawn_collector(mlf__ring_path(ring)) == MLF_OK) {
+    if (mlf__spawn_collector(mlf__ring_path(ring)) == MLF_OK) {
         on_exit(record_exit, (void *)(intptr_t)getpid());
         return MLF__SESSION_RING;
     }
@@ -374,7 +368,64 @@ static mlf_status to_journal(const struct mlf__event *event)
     return mlf__journal_append(journal, &copy);
 }
 
+/* Writes through system calls: these files are no business of the program's hooks. */
+static mlf_status write_file(const char *path, const char *data, size_t len)
+{
+    long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return mlf__fail_errno(errno, "%s: cannot be created", path);
+    int err = 0;
+    while (len > 0 && err == 0) {
+        long n = syscall(SYS_write, (int)fd, data, len);
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            err = n == 0 ? EIO : errno;
+        }
+    }
+    if (syscall(SYS_close, (int)fd) != 0 && err == 0)
+        err = errno;
+    if (err == 0)
+        return MLF_OK;
+    syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    return mlf__fail_errno(err, "%s: cannot be written", path);
+}
+
+mlf_status mlf__session_take_file(const void *data, size_t len, char out[MLF__PATH_SIZE])
+{
+    mlf_status status = mlf__session_begin();
+    if (status == MLF_OK)
+        status = mlf__spool_take_path(session.config.run_id, out);
+    return status == MLF_OK ? write_file(out, data, len) : status;
+}
+
+static mlf_status emit(const struct mlf__event *event, enum mlf__ring_wait wait);
+
+/* A long text goes through a file: neither the ring nor a record of a journal has room for every one. */
+static mlf_status emit_spooled(const struct mlf__event *event)
+{
+    char path[MLF__PATH_SIZE];
+    mlf_status status = mlf__session_take_file(event->text, event->text_len, path);
+    if (status != MLF_OK)
+        return status;
+    struct mlf__event copy = *event;
+    copy.flags |= MLF__EVF_SPOOLED;
+    copy.text = path;
+    copy.text_len = strlen(path);
+    status = emit(&copy, MLF__RING_WAIT_CALL);
+    if (status != MLF_OK)
+        syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    return status;
+}
+
 mlf_status mlf__session_emit(const struct mlf__event *event, enum mlf__ring_wait wait)
+{
+    bool is_long = wait == MLF__RING_WAIT_CALL && event->text_len > TEXT_MAX;
+    return is_long ? emit_spooled(event) : emit(event, wait);
+}
+
+static mlf_status emit(const struct mlf__event *event, enum mlf__ring_wait wait)
 {
     if (wait == MLF__RING_NO_WAIT) {
         enum mlf__session_state state = mlf__session_init();

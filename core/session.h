@@ -9,6 +9,7 @@
 
 #include "core/event.h"
 #include "core/ring.h"
+#include "core/spool.h"
 
 enum mlf__session_state {
     MLF__SESSION_UNSET,
@@ -44,8 +45,13 @@ MLF__CORE bool mlf__session_has_launcher(void);
 
 /* Logs an event. A dormant session begins with it, except with MLF__RING_NO_WAIT (files and processes):
  * that is MLF_ERR_STATE. Pid, tid and, when 0, the time are filled in. With MLF__RING_WAIT_CALL an event
- * that finds no room goes to this process's journal; else it is dropped and counted. */
+ * that finds no room goes to this process's journal; else it is dropped and counted. A text that would
+ * crowd the ring goes there through a file in the spool (MLF__EVF_SPOOLED). */
 MLF__CORE mlf_status mlf__session_emit(const struct mlf__event *event, enum mlf__ring_wait wait);
+
+/* Writes |len| bytes into a new file of the spool, to be handed over with MLF__EVF_TAKE: its path to |out|. An event
+ * that will not come leaves the file to whoever settles the session. */
+MLF__CORE mlf_status mlf__session_take_file(const void *data, size_t len, char out[MLF__PATH_SIZE]);
 
 /* Waits until everything logged so far is stored. MLF_ERR_TIMEOUT, or the collector's error. */
 MLF__CORE mlf_status mlf__session_flush(int64_t timeout_ms);
@@ -55,11 +61,22 @@ MLF__CORE mlf_status mlf__session_flush(int64_t timeout_ms);
 /* Enters a hook: false when this thread is inside one already or mlf itself is calling: then pass straight
  * through and do not leave. errno is untouched. */
 MLF__CORE bool mlf__guard_enter(void);
+/* The same for an explicit call that opens files of its own (a store, artifacts): hooks do not see them, but
+ * error texts are kept. */
+MLF__CORE bool mlf__guard_enter_call(void);
 MLF__CORE void mlf__guard_leave(void);
 /* Depth of the training calls of this thread (a library's outermost call has depth 1). */
 MLF__CORE int *mlf__guard_training_depth(void);
 
 /* ---- adapters: a training and what belongs to it ---- */
+
+/* A run of this process that trainings may log into, with what they have put there. */
+struct mlf__training_run {
+    const char *id;
+    struct mlf__trainings trainings;
+};
+/* The run of the calling thread's trainings from now on; NULL: the session's. It lives until the process ends. */
+MLF__CORE void mlf__training_set_run(struct mlf__training_run *run);
 
 struct mlf__training {
     char run_id[MLF__ID_SIZE];   /* the run it logs into */
@@ -68,7 +85,7 @@ struct mlf__training {
     int64_t begin_ns;            /* monotonic */
 };
 
-/* Begins a training of |library| ("libsvm"): decides its run, emits TRAIN_BEGIN (and RUN_START for a run
+/* Begins a training of |library| ("libsvm"): decides its run (the thread's, or a child of it), emits TRAIN_BEGIN (and RUN_START for a run
  * of its own, named training_N). |params_hash| is over all params that will be logged, |metric_bits| one bit per
  * metric key; |aliases| "c=C g=gamma q=" as in MLF__EV_TRAIN_BEGIN. False when it cannot be logged. */
 MLF__CORE bool mlf__training_begin(struct mlf__training *training, const char *library,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where rings and journals lie. Called from host processes: no allocation, no stdio streams. */
+/* Where rings and journals lie. Called from host processes: no stdio streams, and no allocation but in
+ * mlf__spool_take_done(), which is the collector's. */
 #include "core/spool.h"
 #include "core/compat_glibc.h"
 
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,4 +165,56 @@ bool mlf__spool_sibling(const char *ring_path, const char *directory, const char
         stem -= 5;
     int n = snprintf(out, MLF__PATH_SIZE, "%s/%.*s%s", directory, (int)stem, name, suffix);
     return n > 0 && n < MLF__PATH_SIZE;
+}
+
+/* ---- what is handed over ---- */
+
+static const char take_suffix[] = ".take";
+
+mlf_status mlf__spool_take_path(const char *run_id, char out[MLF__PATH_SIZE])
+{
+    char directory[MLF__PATH_SIZE], salt[MLF__ID_SIZE];
+    mlf_status status = mlf__spool_disk_dir(directory);
+    if (status != MLF_OK)
+        return status;
+    mlf__new_id(salt);
+    int n = snprintf(out, MLF__PATH_SIZE, "%s/%.8s-%d-%s%s", directory, run_id, (int)getpid(), salt,
+                     take_suffix);
+    return n > 0 && n < MLF__PATH_SIZE
+               ? MLF_OK
+               : mlf__fail(MLF_ERR_INVAL, "%s: the path of the spool is too long", directory);
+}
+
+static bool is_take_path(const char *path)
+{
+    static const char hex[] = "0123456789abcdef";
+    const char *name = strrchr(path, '/');
+    if (path[0] != '/' || name == NULL)
+        return false;
+    size_t run = strspn(++name, hex);
+    const char *pid = name + run + 1;
+    if (run != 8 || name[run] != '-')
+        return false;
+    size_t digits = strspn(pid, "0123456789");
+    const char *salt = pid + digits + 1;
+    return digits > 0 && pid[digits] == '-' && strspn(salt, hex) == 32 &&
+           strcmp(salt + 32, take_suffix) == 0;
+}
+
+void mlf__spool_take_done(const char *path)
+{
+    char name[MLF__PATH_SIZE];
+    char *const paths[] = {name, NULL};
+    if (!is_take_path(path) || !mlf__copy_text(name, sizeof(name), path))
+        return;
+    /* The entries themselves, never what a link leads to. */
+    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    for (const FTSENT *entry; tree != NULL && (entry = fts_read(tree)) != NULL;) {
+        if (entry->fts_info == FTS_DP)
+            rmdir(entry->fts_accpath);
+        else if (entry->fts_info != FTS_D)
+            unlink(entry->fts_accpath);
+    }
+    if (tree != NULL)
+        fts_close(tree);
 }

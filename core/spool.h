@@ -3,7 +3,9 @@
  * stem, <run id's first 8>-<pid>-<4 random>:
  *   <stem>.ring             the ring
  *   <stem>.spill            the collector's journal, when the store lags
- *   <stem>.<pid>-<n>.journal  a producer's journal, when the ring is full or there is none */
+ *   <stem>.<pid>-<n>.journal  a producer's journal, when the ring is full or there is none
+ * and what a program hands over with an event (MLF__EVF_TAKE), a file or a folder:
+ *   <run id's first 8>-<pid>-<32 random>.take */
 #ifndef MLF_CORE_SPOOL_H
 #define MLF_CORE_SPOOL_H
 
@@ -31,6 +33,13 @@ MLF__CORE void mlf__spool_stem(const char *directory, const char *run_id, char o
 /* The file of |ring_path|'s session that ends in |suffix|, in |directory|; false when it is too long. */
 MLF__CORE bool mlf__spool_sibling(const char *ring_path, const char *directory, const char *suffix,
                                   char out[MLF__PATH_SIZE]);
+
+/* Path of a new file or folder in the disk folder, to be handed over with MLF__EVF_TAKE. Nothing is made
+ * yet; no two calls give the same. */
+MLF__CORE mlf_status mlf__spool_take_path(const char *run_id, char out[MLF__PATH_SIZE]);
+/* Removes what was handed over, when |path| has the form of such a path: events may come from a damaged
+ * file, and nothing else must ever be removed for them. */
+MLF__CORE void mlf__spool_take_done(const char *path);
 
 /* Is |magic| (statfs f_type) a file system on which neither mmap nor locks can be relied on? */
 MLF__CORE bool mlf__is_network_fs(long magic);

@@ -4,6 +4,7 @@
 #include "core/session.h"
 
 #include "core/buf.h"
+#include "core/guard.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,8 +12,13 @@
 
 enum { MAX_TRAINING_RUNS = 100 };
 
-/* Trainings of a process that has no ring to count them in. */
-static _Atomic uint32_t trainings_without_ring;
+/* The session's trainings in a process that has no ring to count them in. */
+static struct mlf__trainings without_ring;
+
+void mlf__training_set_run(struct mlf__training_run *run)
+{
+    mlf__tls.training_run = run;
+}
 
 static mlf_status emit(const struct mlf__training *training, struct mlf__event event)
 {
@@ -23,7 +29,7 @@ static mlf_status emit(const struct mlf__training *training, struct mlf__event e
     return mlf__session_emit(&event, MLF__RING_WAIT_HOOK);
 }
 
-/* A training that cannot share the session's run gets a child run of its own. */
+/* A training that cannot share its run gets a child run of its own. */
 static bool begin_child(struct mlf__training *training, uint32_t number)
 {
     if (number > MAX_TRAINING_RUNS) {
@@ -32,11 +38,10 @@ static bool begin_child(struct mlf__training *training, uint32_t number)
             mlf__ring_count_drop(ring);
         return false;
     }
-    const char *parent = mlf__session_config()->run_id;
     char text[64 + MLF__ID_SIZE];
     int name_len = snprintf(text, sizeof(text), "training_%u", number);
-    size_t parent_len = strlen(parent);
-    memcpy(text + name_len + 1, parent, parent_len + 1);
+    size_t parent_len = strlen(training->run_id);
+    memcpy(text + name_len + 1, training->run_id, parent_len + 1);
     mlf__new_id(training->run_id);
     struct mlf__event event = {
         .kind = MLF__EV_RUN_START, .text = text, .text_len = (size_t)name_len + 1 + parent_len};
@@ -52,9 +57,15 @@ bool mlf__training_begin(struct mlf__training *training, const char *library, co
     struct mlf__ring *ring = mlf__session_ring();
     if (ring != NULL)
         mlf__ring_set_adapter(ring, library);
-    uint32_t number = ring != NULL ? mlf__ring_begin_training(ring, params_hash, metric_bits)
-                                   : atomic_fetch_add(&trainings_without_ring, 1) + 1;
-    mlf__copy_text(training->run_id, sizeof(training->run_id), mlf__session_config()->run_id);
+    const char *run_id = mlf__session_config()->run_id;
+    struct mlf__trainings *trainings = ring != NULL ? mlf__ring_trainings(ring) : &without_ring;
+    struct mlf__training_run *active = mlf__tls.training_run;
+    if (active != NULL && strcmp(active->id, run_id) != 0) {
+        run_id = active->id;
+        trainings = &active->trainings;
+    }
+    uint32_t number = mlf__trainings_begin(trainings, params_hash, metric_bits);
+    mlf__copy_text(training->run_id, sizeof(training->run_id), run_id);
     mlf__new_model_id(training->model_id);
     if (number > 1 && !begin_child(training, number))
         return false;
