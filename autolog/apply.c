@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events into the store: runs, metrics, tags and what comes in between. Params, files and models have
+/* Events into the store: runs, metrics, tags and what comes in between. Params, artifacts, files and models have
  * files of their own.
  *
  * State is kept only where repeating an event would otherwise cost something or change the outcome; after a
@@ -8,10 +8,11 @@
 
 #include "autolog/cmdline.h"
 #include "autolog/ending.h"
+#include "autolog/watch.h"
 #include "core/buf.h"
 #include "core/mem.h"
+#include "core/spool.h"
 #include "core/sys.h"
-#include "tracking/artifacts.h"
 #include "tracking/names.h"
 
 #include <limits.h>
@@ -97,6 +98,7 @@ void mlf__apply_free(struct mlf__apply *apply)
         mlf__seen_free(&run->metrics);
         mlf__free(run->name);
         mlf__free(run->experiment);
+        mlf__free(run->experiment_id);
         mlf__free(run);
     }
     free_processes(apply->processes);
@@ -252,11 +254,12 @@ mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state
     mlf_status status = ensure_experiment(apply);
     if (status != MLF_OK)
         return status;
-    if (run->experiment == NULL) {
+    if (run->experiment == NULL && run->experiment_id == NULL) {
         status = create_run(apply, run, apply->experiment.id);
     } else {
         mlf_experiment other = {0};
-        status = find_experiment(apply, run->experiment, "", &other);
+        status = find_experiment(apply, run->experiment != NULL ? run->experiment : "",
+                                 run->experiment_id != NULL ? run->experiment_id : "", &other);
         if (status == MLF_OK)
             status = create_run(apply, run, other.id);
         mlf_experiment_free(&other);
@@ -265,19 +268,44 @@ mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state
     return status;
 }
 
-/* Names the run once it is known: its name, parent and experiment come with its start. */
-static mlf_status start_run(struct mlf__run_state *run, const struct mlf__event *event)
+static mlf_status keep_text(char **slot, const char *text)
 {
-    const char *name = mlf__event_field(event, 0), *experiment = mlf__event_field(event, 2);
-    run->start_ms = event->ts_ns / 1000000;
-    mlf__copy_text(run->parent, sizeof(run->parent), mlf__event_field(event, 1));
-    if (name[0] != '\0' && run->name == NULL &&
-        (run->name = mlf__clean_value(name, strlen(name), MLF__KEY_MAX)) == NULL)
-        return MLF_ERR_NOMEM;
-    if (experiment[0] != '\0' && run->experiment == NULL &&
-        (run->experiment = mlf__strdup(experiment)) == NULL)
+    if (text[0] != '\0' && *slot == NULL && (*slot = mlf__strdup(text)) == NULL)
         return MLF_ERR_NOMEM;
     return MLF_OK;
+}
+
+/* A run that other events have made already gets its name and parent as tags, which the store knows to be
+ * them. */
+static mlf_status name_existing(struct mlf__apply *apply, const struct mlf__run_state *run,
+                                const char *name)
+{
+    const struct mlf_store_ops *ops = apply->store->ops;
+    mlf_status status = MLF_OK;
+    if (name != NULL)
+        status = ops->set_tag(apply->store, run->id, "mlflow.runName", name);
+    if (status == MLF_OK && run->parent[0] != '\0')
+        status = ops->set_tag(apply->store, run->id, "mlflow.parentRunId", run->parent);
+    return status;
+}
+
+/* Names the run once it is known: its name, parent and experiment come with its start. */
+static mlf_status start_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                            const struct mlf__event *event)
+{
+    const char *name = mlf__event_field(event, 0), *parent = mlf__event_field(event, 1);
+    bool is_named = name[0] != '\0' && run->name == NULL;
+    run->start_ms = event->ts_ns / 1000000;
+    run->no_system |= (event->flags & MLF__EVF_NO_SYSTEM) != 0;
+    mlf__copy_text(run->parent, sizeof(run->parent), parent);
+    if (is_named && (run->name = mlf__clean_value(name, strlen(name), MLF__KEY_MAX)) == NULL)
+        return MLF_ERR_NOMEM;
+    mlf_status status = keep_text(&run->experiment, mlf__event_field(event, 2));
+    if (status == MLF_OK)
+        status = keep_text(&run->experiment_id, mlf__event_field(event, 3));
+    if (status == MLF_OK && run->in_store)
+        status = name_existing(apply, run, is_named ? run->name : NULL);
+    return status;
 }
 
 static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run, int status,
@@ -293,9 +321,8 @@ static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run
 static mlf_status end_run(struct mlf__apply *apply, struct mlf__run_state *run,
                           const struct mlf__event *event)
 {
-    int status = event->step >= MLF_RUN_FINISHED && event->step <= MLF_RUN_KILLED
-                     ? (int)event->step
-                     : MLF_RUN_FAILED;
+    int status = event->step >= MLF_RUN_FINISHED && event->step <= MLF_RUN_KILLED ? (int)event->step
+                                                                                  : MLF_RUN_FAILED;
     bool waited = (event->flags & MLF__EVF_WAITED) != 0;
     if (waited && run->ended_by_program &&
         (run->status != MLF_RUN_FINISHED || apply->launcher_pid == 0))
@@ -359,22 +386,24 @@ static mlf_status metric_event(struct mlf__apply *apply, struct mlf__run_state *
         mlf__grow((void **)&apply->pending, &apply->cap_pending, apply->n_pending + 1,
                   sizeof(*apply->pending)) != MLF_OK)
         return MLF_ERR_NOMEM;
-    const char *model_id = NULL;
-    if (event->model[0] != '\0') {
+    /* A hook's model comes into being with its first metric; one that a program names has to be there. */
+    bool is_explicit = (event->flags & MLF__EVF_SOURCE_MASK) == MLF__SRC_EXPLICIT;
+    if (event->model[0] != '\0' && !is_explicit) {
         status = mlf__models_ensure(apply, run, event->model, NULL);
         if (status != MLF_OK)
             return status;
-        for (const struct mlf__model_state *m = apply->models; m != NULL; m = m->next)
-            if (strcmp(m->id, event->model) == 0)
-                model_id = m->id;
     }
-    apply->pending[apply->n_pending++] =
-        (struct mlf__metric){.run_id = run->id,
-                             .key = seen->value,
-                             .value = event->value,
-                             .timestamp_ms = event->ts_ns > 0 ? event->ts_ns / 1000000 : 0,
-                             .step = event->step,
-                             .model_id = model_id};
+    const char *dataset = mlf__event_field(event, 0);
+    /* The event's texts live as long as its batch, at whose end the points are written. */
+    apply->pending[apply->n_pending++] = (struct mlf__metric){
+        .run_id = run->id,
+        .key = seen->value,
+        .value = event->value,
+        .timestamp_ms = event->ts_ns > 0 ? event->ts_ns / 1000000 : 0,
+        .step = event->step,
+        .model_id = event->model[0] != '\0' ? event->model : NULL,
+        .dataset_name = dataset[0] != '\0' ? dataset : NULL,
+        .dataset_digest = dataset[0] != '\0' ? mlf__event_field(event, 1) : NULL};
     return MLF_OK;
 }
 
@@ -445,26 +474,23 @@ static mlf_status training_begins(struct mlf__apply *apply, struct mlf__run_stat
     return status == MLF_OK ? mlf__files_log_inputs(apply, "train") : status;
 }
 
-/* A file that is gone or cannot be copied is said in a tag: it must not hold up what comes after. */
-static mlf_status artifact_event(struct mlf__apply *apply, struct mlf__run_state *run,
-                                 const struct mlf__event *event)
+/* The run was looked up when it was resumed. That it is there is known again only once it has been asked for:
+ * should it be gone meanwhile, what was logged makes it anew. */
+static mlf_status resume_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                             const struct mlf__event *event)
 {
     mlf_run_record record = {0};
     mlf_status status = apply->store->ops->run_get(apply->store, run->id, &record);
-    if (status != MLF_OK)
-        return status;
-    const char *path = mlf__event_field(event, 0);
-    status = mlf__artifact_copy(record.artifact_uri, path, mlf__event_field(event, 1));
-    if (status != MLF_OK && status != MLF_ERR_NOMEM) {
-        struct mlf__buf text = {0};
-        mlf__buf_printf(&text, "%s: %s", path, mlf__errmsg());
-        status = text.failed ? MLF_ERR_NOMEM
-                             : apply->store->ops->set_tag(apply->store, run->id,
-                                                          "mlf.artifact_missing", text.data);
-        mlf__buf_free(&text);
-    }
     mlf_run_record_free(&record);
-    return status;
+    run->in_store = status == MLF_OK;
+    run->status = MLF_RUN_RUNNING;
+    run->ended_by_program = false;
+    run->no_system = (event->flags & MLF__EVF_NO_SYSTEM) != 0;
+    if (status == MLF_ERR_NOT_FOUND)
+        status = mlf__apply_ensure_run(apply, run);
+    return status == MLF_OK
+               ? apply->store->ops->run_update(apply->store, run->id, MLF_RUN_RUNNING, -1)
+               : status;
 }
 
 static mlf_status apply_to_run(struct mlf__apply *apply, struct mlf__run_state *run,
@@ -480,8 +506,14 @@ static mlf_status apply_to_run(struct mlf__apply *apply, struct mlf__run_state *
         return metric_event(apply, run, event);
     case MLF__EV_TAG:
         return tag_event(apply, run, event);
+    case MLF__EV_TAG_DELETE:
+        return apply->store->ops->delete_tag(apply->store, run->id, event->key);
+    case MLF__EV_INPUT:
+        return mlf__files_input(apply, run, event);
     case MLF__EV_ARTIFACT:
-        return artifact_event(apply, run, event);
+        return mlf__artifacts_event(apply, run, event);
+    case MLF__EV_TABLE:
+        return mlf__artifacts_table(apply, run, event);
     case MLF__EV_MODEL:
         status = mlf__params_release(apply, run);
         return status == MLF_OK ? mlf__models_saved(apply, run, event) : status;
@@ -512,8 +544,51 @@ static bool check_id(const char *id, const char *prefix, char good[MLF__ID_SIZE]
     return strcmp(id, good) == 0 || (is_id(id, prefix) && mlf__copy_text(good, MLF__ID_SIZE, id));
 }
 
+static mlf_status event_of_run(struct mlf__apply *apply, const struct mlf__event *event)
+{
+    struct mlf__run_state *run = mlf__apply_run(apply, event->run);
+    if (run == NULL)
+        return MLF_ERR_NOMEM;
+    mlf_status status;
+    if (event->kind == MLF__EV_RUN_START)
+        status = start_run(apply, run, event);
+    else if (event->kind == MLF__EV_RUN_RESUME)
+        status = resume_run(apply, run, event);
+    /* Without its run nothing can be logged: that the store refuses it is trouble, not a refusal of this
+     * event, and everything is kept. */
+    else if ((status = mlf__apply_ensure_run(apply, run)) != MLF_OK)
+        return status;
+    else
+        status = apply_to_run(apply, run, event);
+    return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
+}
+
+static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event *event);
+
+/* A text that came through a file of the spool. One that is gone was stored before its event came again. */
+static mlf_status apply_spooled(struct mlf__apply *apply, const struct mlf__event *event)
+{
+    struct mlf__buf text = {0};
+    struct mlf__event whole = *event;
+    mlf_status status = mlf__read_file(event->text, &text);
+    if (status == MLF_ERR_NOT_FOUND)
+        status = MLF_OK;
+    else if (status == MLF_OK) {
+        whole.flags &= (uint16_t)~MLF__EVF_SPOOLED;
+        whole.text = text.data != NULL ? text.data : "";
+        whole.text_len = text.len;
+        status = apply_event(apply, &whole);
+        if (status == MLF_OK)
+            mlf__spool_take_done(event->text);
+    }
+    mlf__buf_free(&text);
+    return status;
+}
+
 static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event *event)
 {
+    if ((event->flags & MLF__EVF_SPOOLED) != 0)
+        return apply_spooled(apply, event);
     if (!check_id(event->run, "", apply->good_run) ||
         !check_id(event->model, "m-", apply->good_model)) {
         mlf__fail(MLF_ERR_INVAL, "an event with a damaged run or model id");
@@ -533,18 +608,11 @@ static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event 
     default:
         break;
     }
-    struct mlf__run_state *run = mlf__apply_run(apply, event->run);
-    if (run == NULL)
-        return MLF_ERR_NOMEM;
-    if (event->kind == MLF__EV_RUN_START)
-        return start_run(run, event);
-    /* Without its run nothing can be logged: that the store refuses it is trouble, not a refusal of this
-     * event, and everything is kept. */
-    mlf_status status = mlf__apply_ensure_run(apply, run);
-    if (status != MLF_OK)
-        return status;
-    status = apply_to_run(apply, run, event);
-    return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
+    if (event->kind == MLF__EV_MODEL && (event->flags & MLF__EVF_NO_RUN) != 0) {
+        mlf_status stored = mlf__models_saved(apply, NULL, event);
+        return mlf__apply_is_refusal(stored) ? mlf__apply_refused(apply) : stored;
+    }
+    return event_of_run(apply, event);
 }
 
 /* ---- transactions ---- */
@@ -612,11 +680,13 @@ static void give_way(struct mlf__apply *apply)
     }
 }
 
-/* Copying may take long: the database is not locked meanwhile. Each statement stands for itself then; that
+/* Copying and digests may take long: the database is not locked meanwhile. Each statement stands for itself then; that
  * they are repeated after a failure does no harm. */
-static bool copies_files(const struct mlf__event *event)
+static bool works_alone(const struct mlf__event *event)
 {
-    return event->kind == MLF__EV_ARTIFACT || event->kind == MLF__EV_MODEL;
+    return (event->flags & MLF__EVF_SPOOLED) != 0 || event->kind == MLF__EV_ARTIFACT ||
+           event->kind == MLF__EV_MODEL || event->kind == MLF__EV_TABLE ||
+           (event->kind == MLF__EV_INPUT && mlf__event_field(event, 1)[0] == '\0');
 }
 
 static mlf_status apply_alone(struct mlf__apply *apply, const struct mlf__event *event)
@@ -649,7 +719,7 @@ mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *e
     mlf_status status = MLF_OK;
     for (size_t i = apply->resume_at; i < n && status == MLF_OK; i = apply->resume_at) {
         size_t end = i;
-        while (end < n && !copies_files(&events[end]))
+        while (end < n && !works_alone(&events[end]))
             end++;
         status = end > i ? apply_together(apply, events + i, end - i)
                          : apply_alone(apply, &events[end++]);
@@ -666,8 +736,10 @@ bool mlf__apply_keeps(const struct mlf__apply *apply)
 {
     if (mlf__apply_holds(apply) || apply->exit_pid != 0)
         return true;
+    /* A launcher's run gets the command line; without one any run shows that it was known in time. */
+    bool launched = (apply->config.flags & MLF__CONFIG_LAUNCHER) != 0;
     for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
-        if (run->is_session && run->params_committed)
+        if ((run->is_session || !launched) && run->params_committed)
             return false;
     return apply->processes != NULL || apply->files != NULL;
 }
@@ -768,7 +840,18 @@ static mlf_status finish_run(struct mlf__apply *apply, struct mlf__run_state *ru
         return result;
     if (ending->tag != NULL)
         result = apply->store->ops->set_tag(apply->store, run->id, ending->tag, ending->value);
-    return result == MLF_OK ? write_end(apply, run, ending->status, ending->end_ms) : result;
+    if (result == MLF_OK)
+        result = write_end(apply, run, ending->status, ending->end_ms);
+    /* A run that was deleted meanwhile stays as it is; the session ends all the same. */
+    return mlf__apply_is_refusal(result) ? mlf__apply_refused(apply) : result;
+}
+
+static const struct mlf__run_state *find_session_run(const struct mlf__apply *apply)
+{
+    const struct mlf__run_state *run = apply->runs;
+    while (run != NULL && !run->is_session)
+        run = run->next;
+    return run;
 }
 
 mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_ms)
@@ -776,15 +859,19 @@ mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_m
     mlf_status result = begin(apply);
     if (result != MLF_OK)
         return result;
-    if (mlf__apply_run(apply, "") == NULL)
+    /* A launcher's run is there even when nothing was logged; a program's own comes with its first event. */
+    if ((apply->config.flags & MLF__CONFIG_LAUNCHER) != 0 && mlf__apply_run(apply, "") == NULL)
         result = MLF_ERR_NOMEM;
+    const bool has_run = find_session_run(apply) != NULL;
     const struct ending ending = ending_of(apply, status, end_ms);
     for (struct mlf__run_state *run = apply->runs; run != NULL && result == MLF_OK; run = run->next)
         result = finish_run(apply, run, &ending);
-    if (result == MLF_OK)
+    if (result == MLF_OK && has_run)
         result = mlf__files_log_inputs(apply, NULL);
     if (result == MLF_OK)
         result = mlf__models_drop_unsaved(apply);
+    if (result == MLF_OK)
+        result = mlf__watch_finish(apply);
     result = end(apply, result);
-    return result == MLF_OK ? mlf__files_log_list(apply) : result;
+    return result == MLF_OK && has_run ? mlf__files_log_list(apply) : result;
 }

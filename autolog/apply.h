@@ -6,10 +6,12 @@
 #define MLF_AUTOLOG_APPLY_H
 
 #include "autolog/collector.h"
+#include "core/buf.h"
 #include "core/event.h"
 #include "tracking/store.h"
 
 struct mlf__held_param;
+struct mlf__watch;
 
 /* A name that was seen, with what is known of it: the node of a tsearch() tree. */
 struct mlf__seen {
@@ -22,11 +24,13 @@ struct mlf__run_state {
     struct mlf__run_state *next;
     char id[MLF__ID_SIZE];
     char parent[MLF__ID_SIZE];
-    char *name;       /* NULL: none given */
-    char *experiment; /* NULL: the session's */
+    char *name;          /* NULL: none given */
+    char *experiment;    /* name; NULL: by id */
+    char *experiment_id; /* NULL: by name; both NULL: the session's */
     int64_t start_ms;
     bool in_store;   /* created, or found there */
     bool is_session; /* the session's own run */
+    bool no_system;  /* wants no samples of the machine while it is active */
     int status;      /* mlf_run_status, RUNNING until it ends */
     bool ended_by_program;
     struct mlf__held_param *held; /* automatic params that wait */
@@ -35,7 +39,8 @@ struct mlf__run_state {
     int64_t held_since_ns; /* monotonic; 0: none waits */
     bool params_open; /* the command line's params were written: later ones are written at once */
     bool getopt_seen; /* the main process has options that getopt named */
-    bool params_committed; /* the same, as of the last commit */
+    bool params_committed;                          /* the same, as of the last commit */
+    bool command_line_held, command_line_committed; /* likewise, of the command line */
     void *params;  /* tsearch trees of struct mlf__seen: params written, and metric keys with */
     void *metrics; /* the form that MLflow takes */
 };
@@ -65,7 +70,9 @@ struct mlf__model_state {
     char id[MLF__ID_SIZE];
     char run_id[MLF__ID_SIZE];
     bool in_store;
-    bool saved; /* its file was seen */
+    bool own;     /* made here, not found in the store: deleted at the end unless it was saved */
+    bool trained; /* points carried its id before it was saved */
+    bool saved;   /* its file was seen */
 };
 
 struct mlf__apply {
@@ -73,8 +80,9 @@ struct mlf__apply {
     char *uri; /* resolved */
     struct mlf__store *store;
     mlf_experiment experiment; /* the session's; id NULL until it is known */
-    int32_t launcher_pid;              /* 0: no launcher */
-    bool adapters;                     /* a library with an adapter is loaded: params wait for it */
+    struct mlf__watch *watch;  /* watch.h; NULL: the processes are not watched */
+    int32_t launcher_pid;      /* 0: no launcher */
+    bool adapters;             /* a library with an adapter is loaded: params wait for it */
     struct mlf__run_state *runs;
     struct mlf__process *processes;
     struct mlf__file *files;
@@ -118,7 +126,7 @@ mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_m
 /* Closes the store (and checkpoints it); it is opened again when needed. */
 void mlf__apply_close_store(struct mlf__apply *apply);
 
-/* ---- between apply.c, params.c, files.c and models.c ---- */
+/* ---- between apply.c, artifacts.c, params.c, files.c and models.c ---- */
 
 struct mlf__run_state *mlf__apply_run(struct mlf__apply *apply, const char *run_id);
 mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state *run);
@@ -139,6 +147,18 @@ void mlf__params_free(struct mlf__run_state *run);
 /* The transaction is through (written params are dropped), or failed (they wait again). */
 void mlf__params_settle(struct mlf__run_state *run, bool committed);
 
+/* Reads a whole file; |out->data| is NUL-terminated. */
+mlf_status mlf__read_file(const char *path, struct mlf__buf *out);
+
+mlf_status mlf__artifacts_event(struct mlf__apply *apply, struct mlf__run_state *run,
+                                const struct mlf__event *event);
+/* Appends rows to a table of the run, and lists it in the tag mlflow.loggedArtifacts. */
+mlf_status mlf__artifacts_table(struct mlf__apply *apply, struct mlf__run_state *run,
+                                const struct mlf__event *event);
+
+/* Links the data set of an INPUT event to its run. */
+mlf_status mlf__files_input(struct mlf__apply *apply, const struct mlf__run_state *run,
+                            const struct mlf__event *event);
 mlf_status mlf__files_event(struct mlf__apply *apply, const struct mlf__event *event);
 /* Logs the data sets that the training process has read so far. */
 mlf_status mlf__files_log_inputs(struct mlf__apply *apply, const char *context);
@@ -147,6 +167,7 @@ mlf_status mlf__files_log_list(struct mlf__apply *apply);
 
 mlf_status mlf__models_ensure(struct mlf__apply *apply, struct mlf__run_state *run,
                               const char *model_id, const char *name);
+/* A MODEL event; |run| NULL: of a model that belongs to no run. */
 mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *run,
                              const struct mlf__event *event);
 mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply);

@@ -115,6 +115,7 @@ static mlf_status collect_ring(struct mlf__ring *ring)
             close(pidfd);
         return status;
     }
+    mlf__collector_watch(collector, owner.pid);
     wait_for_end(pidfd, &owner);
     int64_t end_ns = mlf__now_ns();
     record_end(ring, pidfd);

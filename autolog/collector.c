@@ -10,6 +10,7 @@
 #include "autolog/apply.h"
 #include "autolog/batch.h"
 #include "autolog/sync.h"
+#include "autolog/watch.h"
 #include "core/buf.h"
 #include "core/env.h"
 #include "core/journal.h"
@@ -46,6 +47,8 @@ struct mlf__collector {
     bool from_spill;                /* the writer reads the spill before the ring */
     char spill_path[MLF__PATH_SIZE];
     bool offline; /* MLF_OFFLINE: everything stays in the spill */
+    bool
+        deferred; /* the store takes it at the end only: until then everything stays in the spill */
     bool finishing;
     int64_t deadline_ns; /* monotonic: when a store that cannot be written is given up */
     struct mlf__apply apply;
@@ -153,13 +156,13 @@ static mlf_status spill_ring(struct mlf__collector *c)
     return MLF_OK;
 }
 
-/* Offline, what is spilled is stored as far as anybody can wait for it. */
+/* Offline and deferred, what is spilled is stored as far as anybody can wait for it. */
 static void spill_or_log(struct mlf__collector *c)
 {
     mlf_status status = spill_ring(c);
     if (status != MLF_OK)
         mlf__log(MLF__LOG_WARN, "the ring cannot be spilled: %s", mlf__errmsg());
-    else if (c->offline)
+    else if (c->offline || c->deferred)
         mlf__ring_settle(c->ring, mlf__ring_reader_floor(c->reader));
 }
 
@@ -178,7 +181,8 @@ static void *drain_thread(void *arg)
         size_t used = mlf__ring_used(c->ring);
         pthread_mutex_lock(&c->lock);
         bool finishing = c->finishing;
-        if (c->offline ? used > 0 : !finishing && used > mlf__ring_capacity(c->ring) / 2)
+        if (c->offline || c->deferred ? used > 0
+                                      : !finishing && used > mlf__ring_capacity(c->ring) / 2)
             spill_or_log(c);
         pthread_mutex_unlock(&c->lock);
         if (finishing)
@@ -355,7 +359,7 @@ static void wait_for_events(struct mlf__collector *c, int64_t *wait_ms)
             *wait_ms = *wait_ms * 2 < POLL_MAX_MS ? *wait_ms * 2 : POLL_MAX_MS;
         mlf__ring_sleep(c->ring, bell, *wait_ms);
         if (mlf__ring_bell(c->ring) != bell ||
-            (since == 0 && (open || mlf__apply_holds(&c->apply))))
+            (since == 0 && (open || mlf__apply_holds(&c->apply) || mlf__watch_is_due(&c->apply))))
             return;
     }
 }
@@ -390,6 +394,8 @@ static void *writer_thread(void *arg)
     int64_t wait_ms = POLL_MIN_MS;
     for (;;) {
         bool finishing = is_finishing(c);
+        if (!finishing)
+            mlf__watch_store(&c->apply);
         uint64_t position = fetch_batch(c);
         if (c->batch.n > 0) {
             if (!store_batch(c))
@@ -413,6 +419,7 @@ static void destroy(struct mlf__collector *c)
 {
     mlf__ring_reader_destroy(c->reader);
     mlf__batch_free(&c->batch);
+    mlf__watch_free(&c->apply);
     mlf__apply_free(&c->apply);
     mlf__free(c->error);
     pthread_mutex_destroy(&c->lock);
@@ -433,11 +440,14 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
     if (status == MLF_OK)
         status = mlf__ring_reader_create(ring, &c->reader);
     c->offline = mlf__env_is_on(MLF__ENV_MLF_OFFLINE);
+    c->deferred = status == MLF_OK && mlf__store_writes_at_end(c->apply.uri);
     if ((mlf__ring_config(ring)->flags & MLF__CONFIG_LAUNCHER) != 0)
         c->apply.launcher_pid = (int32_t)getpid();
+    if (status == MLF_OK && !c->offline)
+        mlf__watch_start(&c->apply);
     if (status == MLF_OK && pthread_create(&c->drainer, NULL, drain_thread, c) != 0)
         status = mlf__fail(MLF_ERR_IO, "the collector's threads cannot be started");
-    if (status == MLF_OK && !c->offline &&
+    if (status == MLF_OK && !c->offline && !c->deferred &&
         pthread_create(&c->writer, NULL, writer_thread, c) != 0) {
         pthread_mutex_lock(&c->lock);
         c->finishing = true;
@@ -453,10 +463,24 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
     return MLF_OK;
 }
 
+void mlf__collector_watch(struct mlf__collector *c, int32_t pid)
+{
+    mlf__watch_process(&c->apply, pid);
+}
+
 /* Events that found no room, and claims whose owners died before they had written. */
 static uint64_t dropped(const struct mlf__collector *c)
 {
     return mlf__ring_drops(c->ring) + c->lost + mlf__ring_lost(c->reader);
+}
+
+/* System metrics are not what the program logged. */
+static size_t count_metrics(const mlf_run_record *run)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < run->n_metrics; i++)
+        n += strncmp(run->metrics[i].key, "system/", 7) != 0;
+    return n;
 }
 
 static void fill_summary(struct mlf__collector *c, int status, struct mlf__summary *out)
@@ -472,7 +496,7 @@ static void fill_summary(struct mlf__collector *c, int status, struct mlf__summa
         c->apply.store->ops->run_get(c->apply.store, out->run_id, &run) == MLF_OK) {
         out->status = run.status;
         out->n_params = run.n_params;
-        out->n_metrics = run.n_metrics;
+        out->n_metrics = count_metrics(&run);
         out->n_models = run.n_model_outputs;
         out->n_inputs = run.n_inputs;
     }
@@ -487,7 +511,9 @@ static void stop_threads(struct mlf__collector *c, int64_t timeout_ms)
     pthread_mutex_unlock(&c->lock);
     mlf__ring_ring_bell(c->ring);
     pthread_join(c->drainer, NULL);
-    if (!c->offline)
+    if (c->deferred && !c->offline)
+        writer_thread(c);
+    else if (!c->offline)
         pthread_join(c->writer, NULL);
 }
 
@@ -513,7 +539,9 @@ static mlf_status finish_session(struct mlf__collector *c, int status, int64_t e
     result = mlf__apply_drops(&c->apply, dropped(c));
     if (result != MLF_OK)
         return result;
-    return mlf__apply_finish(&c->apply, status, (end_ns != 0 ? end_ns : mlf__now_ns()) / 1000000);
+    mlf__watch_stop(&c->apply);
+    result = mlf__apply_finish(&c->apply, status, (end_ns != 0 ? end_ns : mlf__now_ns()) / 1000000);
+    return result == MLF_OK ? mlf__watch_finish_files(&c->apply) : result;
 }
 
 /* Offline: all that the session had is in its journal now, for `mlf sync`. */

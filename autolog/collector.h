@@ -26,6 +26,9 @@ void mlf__summary_free(struct mlf__summary *summary);
  * cannot be written events go to the spill journal. */
 mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **out);
 
+/* Names the command: the root of the processes whose use of the machine is sampled. */
+void mlf__collector_watch(struct mlf__collector *collector, int32_t pid);
+
 /* Ends the collection: every event that was put so far, held params and the producers' own journals
  * are stored, the session's run ends as |status| at |end_ns| (an explicit FAILED or KILLED of the
  * program is kept; 0 = as the exit record tells), the store is closed. When all is stored

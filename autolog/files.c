@@ -96,33 +96,69 @@ static char *profile_json(const struct mlf__digest *digest)
     return text;
 }
 
+/* Logs the file |path| as |input|: what that leaves open (source, digest, profile) is made from the file. */
+static mlf_status log_file(struct mlf__apply *apply, const struct mlf__run_state *run,
+                           const char *path, struct mlf__dataset_input input)
+{
+    struct mlf__digest digest = {0};
+    char short_digest[DIGEST_CHARS + 1], *profile = NULL;
+    char *source = source_json(path);
+    mlf_status status = source != NULL ? MLF_OK : MLF_ERR_NOMEM;
+    if (status == MLF_OK && input.digest == NULL &&
+        (status = mlf__digest_file(path, &digest)) != MLF_OK && status != MLF_ERR_NOMEM)
+        status = mlf__fail(MLF_ERR_NOT_FOUND, "%s cannot be read, and is no input therefore", path);
+    if (status == MLF_OK && input.digest == NULL) {
+        snprintf(short_digest, sizeof(short_digest), "%.*s", DIGEST_CHARS, digest.hex);
+        input.digest = short_digest;
+        profile = input.profile == NULL ? profile_json(&digest) : NULL;
+        if (profile == NULL && input.profile == NULL)
+            status = MLF_ERR_NOMEM;
+    }
+    input.source_type = "local";
+    input.source = source;
+    if (profile != NULL)
+        input.profile = profile;
+    if (status == MLF_OK)
+        status = apply->store->ops->log_input(apply->store, run->id, &input);
+    cJSON_free(source);
+    cJSON_free(profile);
+    return status;
+}
+
 static mlf_status log_input(struct mlf__apply *apply, const struct mlf__run_state *run,
                             struct mlf__file *file, const char *context)
 {
-    struct mlf__digest digest;
-    mlf_status status = mlf__digest_file(file->path, &digest);
-    if (status != MLF_OK) /* gone or not a regular file: it stays in the list of files */
-        return status == MLF_ERR_NOMEM ? status : MLF_OK;
-    char short_digest[DIGEST_CHARS + 1];
-    snprintf(short_digest, sizeof(short_digest), "%.*s", DIGEST_CHARS, digest.hex);
     const char *name = strrchr(file->path, '/');
-    char *source = source_json(file->path), *profile = profile_json(&digest);
-    status = MLF_ERR_NOMEM;
-    if (source != NULL && profile != NULL) {
-        struct mlf__dataset_input input = {.name = name != NULL ? name + 1 : file->path,
-                                           .digest = short_digest,
-                                           .source_type = "local",
-                                           .source = source,
-                                           .profile = profile,
-                                           .context = context};
-        status = apply->store->ops->log_input(apply->store, run->id, &input);
-        if (mlf__apply_is_refusal(status))
-            status = mlf__apply_refused(apply);
-    }
-    cJSON_free(source);
-    cJSON_free(profile);
+    const struct mlf__dataset_input input = {.name = name != NULL ? name + 1 : file->path,
+                                             .context = context};
+    struct stat st;
+    if (stat(file->path, &st) != 0 || !S_ISREG(st.st_mode) || access(file->path, R_OK) != 0)
+        return MLF_OK; /* it stays in the list of files */
+    mlf_status status = log_file(apply, run, file->path, input);
+    if (mlf__apply_is_refusal(status))
+        status = mlf__apply_refused(apply);
     file->logged = status == MLF_OK;
     return status;
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+mlf_status mlf__files_input(struct mlf__apply *apply, const struct mlf__run_state *run,
+                            const struct mlf__event *event)
+{
+    const char *source_type = mlf__event_field(event, 2), *source = mlf__event_field(event, 3);
+    const struct mlf__dataset_input input = {.name = mlf__event_field(event, 0),
+                                             .digest = or_null(mlf__event_field(event, 1)),
+                                             .source_type = source_type,
+                                             .source = source,
+                                             .schema = or_null(mlf__event_field(event, 4)),
+                                             .profile = or_null(mlf__event_field(event, 5)),
+                                             .context = or_null(mlf__event_field(event, 6))};
+    return source_type[0] == '\0' ? log_file(apply, run, source, input)
+                                  : apply->store->ops->log_input(apply->store, run->id, &input);
 }
 
 /* While a training begins: what its process has read, if it is named in the command or is more than a

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who runs, and from which commit: what MLflow's client tags every run with. */
-#include "autolog/apply.h"
+/* Who runs, and from which commit: what MLflow's client tags every run with; and whether the commit is the
+ * whole truth. */
+#include "autolog/identity.h"
 
+#include "autolog/apply.h"
 #include "core/buf.h"
 #include "core/env.h"
 #include "core/mem.h"
+#include "core/sys.h"
 
 #include <ctype.h>
-#include <limits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 char *mlf__identity_user(void)
@@ -69,35 +79,191 @@ static bool packed_ref(const char *git_dir, const char *ref, char out[72])
     return found;
 }
 
+/* |path|, which may be relative to the folder |base|. */
+static bool join(const char *base, const char *path, char out[PATH_MAX])
+{
+    int n = path[0] == '/' ? snprintf(out, PATH_MAX, "%s", path)
+                           : snprintf(out, PATH_MAX, "%s/%s", base, path);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* The folder with the repository's data of the working tree |root|. Of a worktree or submodule .git is a
+ * file that names it. */
+static bool git_folder(const char *root, char out[PATH_MAX])
+{
+    char path[PATH_MAX], line[PATH_MAX];
+    struct stat st;
+
+    if (!join(root, ".git", path) || stat(path, &st) != 0)
+        return false;
+    if (S_ISDIR(st.st_mode))
+        return mlf__copy_text(out, PATH_MAX, path);
+    return read_line(path, line, sizeof(line)) && strncmp(line, "gitdir: ", 8) == 0 &&
+           join(root, line + 8, out);
+}
+
+/* Where refs are: a worktree shares those of its repository. */
+static bool common_folder(const char *git_dir, char out[PATH_MAX])
+{
+    char path[PATH_MAX], line[PATH_MAX];
+
+    if (join(git_dir, "commondir", path) && read_line(path, line, sizeof(line)))
+        return join(git_dir, line, out);
+    return mlf__copy_text(out, PATH_MAX, git_dir);
+}
+
 static bool commit_of(const char *git_dir, char out[72])
 {
-    char path[PATH_MAX], head[512], line[512];
-    if (snprintf(path, sizeof(path), "%s/HEAD", git_dir) >= (int)sizeof(path) ||
-        !read_line(path, head, sizeof(head)))
+    char common[PATH_MAX], path[PATH_MAX], head[512], line[512];
+
+    if (!join(git_dir, "HEAD", path) || !read_line(path, head, sizeof(head)))
         return false;
     if (is_commit(head))
         return mlf__copy_text(out, 72, head);
-    if (strncmp(head, "ref: ", 5) != 0 || strstr(head, "..") != NULL)
+    if (strncmp(head, "ref: ", 5) != 0 || strstr(head, "..") != NULL ||
+        !common_folder(git_dir, common))
         return false;
-    if (snprintf(path, sizeof(path), "%s/%s", git_dir, head + 5) < (int)sizeof(path) &&
-        read_line(path, line, sizeof(line)) && is_commit(line))
+    if (join(common, head + 5, path) && read_line(path, line, sizeof(line)) && is_commit(line))
         return mlf__copy_text(out, 72, line);
-    return packed_ref(git_dir, head + 5, out);
+    packed_ref(common, head + 5, out);
+    return true;
+}
+
+void mlf__identity_git(const char *path, struct mlf__git *out)
+{
+    char git_dir[PATH_MAX];
+
+    *out = (struct mlf__git){.root = ""};
+    char *real = path[0] != '\0' ? realpath(path, NULL) : NULL;
+    if (real == NULL || !mlf__copy_text(out->root, sizeof(out->root), real))
+        out->root[0] = '\0';
+    free(real);
+    for (char *slash; (slash = strrchr(out->root, '/')) != NULL && slash != out->root;) {
+        *slash = '\0';
+        if (git_folder(out->root, git_dir) && commit_of(git_dir, out->commit))
+            return;
+    }
+    out->root[0] = '\0';
 }
 
 void mlf__identity_git_commit(const char *path, char out[72])
 {
-    char folder[PATH_MAX], git_dir[PATH_MAX];
-    out[0] = '\0';
-    if (!mlf__copy_text(folder, sizeof(folder), path))
+    struct mlf__git git;
+    mlf__identity_git(path, &git);
+    mlf__copy_text(out, 72, git.commit);
+}
+
+/* ---- git status ---- */
+
+/* In a process group and with an environment of its own, in which no configuration of the repository runs a
+ * program, nothing is asked and no lock is taken. */
+static bool spawn_git(const char *root, int out, pid_t *pid)
+{
+    char path[PATH_MAX + 8], home[PATH_MAX + 8];
+    snprintf(path, sizeof(path), "PATH=%s", mlf__env(MLF__ENV_PATH));
+    snprintf(home, sizeof(home), "HOME=%s", mlf__env(MLF__ENV_HOME));
+    const char *const argv[] = {
+        "git",    "--no-optional-locks",  "-C",       root,
+        "-c",     "core.fsmonitor=false", "-c",       "core.hooksPath=/dev/null",
+        "status", "--porcelain=v2",       "--branch", "--ignore-submodules=dirty",
+        NULL};
+    const char *const envp[] = {
+        path, home, "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+    /* posix_spawnp() does not write to its arguments; its type is older than const. */
+    int err = posix_spawnp(pid, "git", &actions, &attributes, (char *const *)(uintptr_t)argv,
+                           (char *const *)(uintptr_t)envp);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return err == 0;
+}
+
+void mlf__git_status_start(struct mlf__git_status *status, const char *root, int64_t timeout_ms)
+{
+    int pipe_fds[2];
+
+    *status = (struct mlf__git_status){.fd = -1};
+    if (root[0] == '\0' || pipe2(pipe_fds, O_CLOEXEC) != 0)
         return;
-    for (;;) {
-        char *slash = strrchr(folder, '/');
-        if (slash == NULL || slash == folder)
-            return;
-        *slash = '\0';
-        if (snprintf(git_dir, sizeof(git_dir), "%s/.git", folder) < (int)sizeof(git_dir) &&
-            commit_of(git_dir, out))
-            return;
+    if (!spawn_git(root, pipe_fds[1], &status->pid))
+        status->pid = 0;
+    close(pipe_fds[1]);
+    if (status->pid == 0) {
+        close(pipe_fds[0]);
+        return;
     }
+    status->fd = pipe_fds[0];
+    fcntl(status->fd, F_SETFL, O_NONBLOCK);
+    status->end_ns = mlf__monotonic_ns() + timeout_ms * 1000000;
+}
+
+/* Lines of what was changed; those that begin with '#' are of the branch. */
+static void see_output(struct mlf__git_status *status, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!status->line_open && text[i] != '#')
+            status->dirty = true;
+        status->line_open = text[i] != '\n';
+        status->began = true;
+    }
+}
+
+bool mlf__git_status_poll(struct mlf__git_status *status, int64_t wait_ms)
+{
+    int64_t until = mlf__monotonic_ns() + wait_ms * 1000000;
+
+    while (status->pid != 0) {
+        char text[4096];
+        ssize_t n = read(status->fd, text, sizeof(text));
+        if (n > 0)
+            see_output(status, text, (size_t)n);
+        /* One changed file is enough to know. */
+        if (n == 0 || status->dirty) {
+            status->known = status->began;
+            mlf__git_status_stop(status);
+            break;
+        }
+        if (n > 0)
+            continue;
+        int64_t now = mlf__monotonic_ns();
+        if ((errno != EAGAIN && errno != EINTR) || now >= status->end_ns) {
+            mlf__git_status_stop(status);
+            break;
+        }
+        if (now >= until)
+            return false;
+        struct pollfd poll_fd = {.fd = status->fd, .events = POLLIN};
+        poll(&poll_fd, 1, (int)((until - now) / 1000000 + 1));
+    }
+    return true;
+}
+
+void mlf__git_status_stop(struct mlf__git_status *status)
+{
+    if (status->pid == 0)
+        return;
+    close(status->fd);
+    status->fd = -1;
+    /* Somebody else may have reaped it already (mlf as PID 1 of a container reaps everything). */
+    if (waitpid(status->pid, NULL, WNOHANG) == 0) {
+        kill(-status->pid, SIGKILL);
+        while (waitpid(status->pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    status->pid = 0;
 }

@@ -63,11 +63,13 @@ void mlf__params_settle(struct mlf__run_state *run, bool committed)
         run->held_since_ns = 0;
     if (committed) {
         run->params_committed = run->params_open;
+        run->command_line_committed = run->command_line_held;
         return;
     }
     /* What the store holds has to be asked again: the tree may name values that were rolled back. */
     mlf__seen_free(&run->params);
     run->params_open = run->params_committed;
+    run->command_line_held = run->command_line_committed;
 }
 
 /* The param's value as text, owned by the caller. */
@@ -224,6 +226,17 @@ static void hold_option(const char *name, const char *value, void *user)
     line->status = mlf__apply_is_refusal(status) ? mlf__apply_refused(line->apply) : status;
 }
 
+/* A program's arguments are params when a launcher was told to run it so, or when it has trained something: one
+ * that only calls the API says itself what its params are. */
+static bool wants_command_line(const struct mlf__apply *apply, const struct mlf__run_state *run)
+{
+    if (!run->is_session || run->command_line_held)
+        return false;
+    const struct mlf__process *process = mlf__apply_main_process(apply);
+    return (apply->config.flags & MLF__CONFIG_LAUNCHER) != 0 ||
+           (process != NULL && process->trained);
+}
+
 /* Adds the options of the main process's command line to the held params. */
 static mlf_status hold_command_line(struct mlf__apply *apply, struct mlf__run_state *run,
                                     const char **aliases, char **program)
@@ -311,13 +324,16 @@ static mlf_status write_source(struct mlf__apply *apply, struct mlf__run_state *
 
 mlf_status mlf__params_release(struct mlf__apply *apply, struct mlf__run_state *run)
 {
-    if (run->params_open && run->n_waiting == 0)
+    bool with_command_line = wants_command_line(apply, run);
+    if (run->params_open && run->n_waiting == 0 && !with_command_line)
         return MLF_OK;
     const char *aliases = apply->aliases;
     char *program = NULL;
     mlf_status status = MLF_OK;
-    if (run->is_session && !run->params_open)
+    if (with_command_line) {
         status = hold_command_line(apply, run, &aliases, &program);
+        run->command_line_held = status == MLF_OK;
+    }
     for (int source = MLF__SRC_ADAPTER; source <= MLF__SRC_RECOGNISER && status == MLF_OK; source++)
         status = write_source(apply, run, source, aliases, program);
     run->params_open = status == MLF_OK;

@@ -163,8 +163,7 @@ static bool is_abandoned(const char *path, const char *name)
     if (!ends_with(name, ".new") || stat(path, &st) != 0)
         return false;
     pid_t maker = maker_of(name);
-    return (maker > 0 && is_gone(maker)) ||
-           mlf__now_ms() - (int64_t)st.st_mtime * 1000 > OLD_MS;
+    return (maker > 0 && is_gone(maker)) || mlf__now_ms() - (int64_t)st.st_mtime * 1000 > OLD_MS;
 }
 
 static void list_folder(const char *folder, void *user)
@@ -205,6 +204,56 @@ static struct spool_list list_spool(void)
     return list;
 }
 
+/* ---- what was handed over and is not wanted any more ---- */
+
+enum { RUN_PREFIX = 8 }; /* digits of the run's id that the names in the spool begin with */
+
+/* Which files that were handed over (core/spool.h) are to be removed. */
+struct leftovers {
+    const char *run_id;            /* of this session; NULL: of any that is not in |list| */
+    const struct spool_list *list; /* rings and journals that are there */
+    bool dead_only;                /* only what a process that is gone has left */
+};
+
+static bool has_session(const struct spool_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strncmp(list->files[i].stem, name, RUN_PREFIX) == 0)
+            return true;
+    return false;
+}
+
+/* Without its session nothing tells whose a file is: it has to be old, too. */
+static bool is_leftover(const struct leftovers *what, const char *path, const char *name)
+{
+    enum { DAY_MS = 24 * 3600 * 1000 };
+    struct stat st;
+    if (!ends_with(name, ".take") || strlen(name) <= RUN_PREFIX || name[RUN_PREFIX] != '-')
+        return false;
+    pid_t maker = (pid_t)strtol(name + RUN_PREFIX + 1, NULL, 10);
+    if (what->dead_only && (maker <= 0 || !is_gone(maker)))
+        return false;
+    if (what->run_id != NULL)
+        return strncmp(what->run_id, name, RUN_PREFIX) == 0;
+    return !has_session(what->list, name) && lstat(path, &st) == 0 &&
+           mlf__now_ms() - (int64_t)st.st_mtime * 1000 > DAY_MS;
+}
+
+static void remove_leftovers(const char *folder, void *user)
+{
+    const struct leftovers *what = user;
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        char path[MLF__PATH_SIZE];
+        int n = snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        if (n > 0 && (size_t)n < sizeof(path) && is_leftover(what, path, entry->d_name))
+            mlf__spool_take_done(path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
 static bool journal_is_live(const struct mlf__journal *journal)
 {
     return mlf__realm_compare(mlf__journal_realm(journal)) == MLF__REALM_HERE &&
@@ -219,20 +268,25 @@ mlf_status mlf__merge_session_journals(struct mlf__apply *apply, const char *rin
         return MLF_OK;
     struct spool_list list = list_spool();
     mlf_status status = MLF_OK;
+    bool all = true;
     for (size_t i = 0; i < list.n && status == MLF_OK; i++) {
         const struct spool_file *file = &list.files[i];
         struct mlf__journal *journal = NULL;
-        if (file->kind != FILE_JOURNAL || strcmp(file->stem, ring.stem) != 0 ||
-            mlf__journal_open(file->path, &journal) != MLF_OK)
+        if (file->kind != FILE_JOURNAL || strcmp(file->stem, ring.stem) != 0)
             continue;
-        if (!journal_is_live(journal) && mlf__journal_lock(journal) == MLF_OK) {
-            status = apply_journal(apply, journal, file->path);
-            if (status == MLF_OK)
-                unlink(file->path);
-        }
+        bool merged = mlf__journal_open(file->path, &journal) == MLF_OK &&
+                      !journal_is_live(journal) && mlf__journal_lock(journal) == MLF_OK;
+        if (merged && (status = apply_journal(apply, journal, file->path)) == MLF_OK)
+            unlink(file->path);
+        all &= merged;
         mlf__journal_close(journal);
     }
     mlf__free(list.files);
+    /* Everything that the dead of this session have logged is stored: what they handed over without an event to
+     * tell of it is nobody's. */
+    struct leftovers leftovers = {.run_id = apply->config.run_id, .dead_only = true};
+    if (status == MLF_OK && all)
+        mlf__spool_each_dir(remove_leftovers, &leftovers);
     return status;
 }
 
@@ -403,6 +457,9 @@ static mlf_status settle(const struct mlf__sync_options *options, struct session
         status = mlf__apply_finish(&apply, 0, end_ms);
     for (size_t i = 0; i < session->n && status == MLF_OK; i++)
         unlink(session->files[i].path);
+    struct leftovers leftovers = {.run_id = session->config.run_id};
+    if (status == MLF_OK)
+        mlf__spool_each_dir(remove_leftovers, &leftovers);
     if (status == MLF_OK)
         say(options, "merged run %.8s into %s", session->config.run_id, apply.uri);
     else if (!*taken)
@@ -523,6 +580,9 @@ mlf_status mlf__sync(const struct mlf__sync_options *options, struct mlf__sync_r
         sync_session(options, &session, out);
         mlf__ring_detach(session.ring);
     }
+    struct leftovers leftovers = {.list = &list, .dead_only = true};
+    if (!options->list_only)
+        mlf__spool_each_dir(remove_leftovers, &leftovers);
     mlf__free(list.files);
     return MLF_OK;
 }

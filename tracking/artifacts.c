@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -71,8 +72,7 @@ static mlf_status add_root(struct mlf__buf *out, const char *root)
         add_decoded(out, root + 5);
     else if (root[0] == '\0' || root[scheme] == ':')
         return mlf__fail(MLF_ERR_UNSUPPORTED,
-                         "artifacts of '%s' cannot be written: mlf writes to local folders only",
-                         root);
+                         "artifacts of '%s' cannot be reached: mlf knows local folders only", root);
     else
         mlf__buf_puts(out, root);
     while (!out->failed && out->len > 1 && out->data[out->len - 1] == '/')
@@ -365,5 +365,79 @@ mlf_status mlf__artifact_write(const char *root, const char *name, const void *d
             finish_temporary(fd, temporary.data, path.data, write_all(fd, data, len, path.data));
     mlf__buf_free(&temporary);
     mlf__buf_free(&path);
+    return status;
+}
+
+/* ---- looking at them ---- */
+
+mlf_status mlf__artifact_local(const char *root, const char *path, char **out)
+{
+    struct mlf__buf local = {0};
+    mlf_status status = add_root(&local, root);
+    if (status == MLF_OK)
+        status = add_below(&local, path);
+    *out = status == MLF_OK ? mlf__buf_take(&local) : NULL;
+    mlf__buf_free(&local);
+    return status == MLF_OK && *out == NULL ? MLF_ERR_NOMEM : status;
+}
+
+void mlf_file_list_free(mlf_file_list *list)
+{
+    if (list == NULL)
+        return;
+    for (size_t i = 0; i < list->n_files; i++)
+        mlf__free(list->files[i].path);
+    mlf__free(list->files);
+    *list = (mlf_file_list){0};
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(((const mlf_file_info *)a)->path, ((const mlf_file_info *)b)->path);
+}
+
+static mlf_status add_file(mlf_file_list *list, size_t *cap, DIR *dir, const char *prefix,
+                           const char *name)
+{
+    struct stat file;
+    struct mlf__buf path = {0};
+    /* Gone again, or a link that leads nowhere. */
+    if (fstatat(dirfd(dir), name, &file, 0) != 0)
+        return MLF_OK;
+    mlf_status status =
+        mlf__grow((void **)&list->files, cap, list->n_files + 1, sizeof(*list->files));
+    if (status != MLF_OK)
+        return status;
+    mlf__buf_printf(&path, "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "", name);
+    bool is_dir = S_ISDIR(file.st_mode);
+    mlf_file_info info = {.path = mlf__buf_take(&path),
+                          .is_dir = is_dir,
+                          .file_size = is_dir ? -1 : (int64_t)file.st_size};
+    if (info.path == NULL)
+        return MLF_ERR_NOMEM;
+    list->files[list->n_files++] = info;
+    return MLF_OK;
+}
+
+mlf_status mlf__artifact_list(const char *folder, const char *prefix, mlf_file_list *out)
+{
+    size_t cap = 0;
+    mlf_status status = MLF_OK;
+    *out = (mlf_file_list){0};
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? MLF_OK
+                   : mlf__fail_errno(errno, "cannot read the folder '%s'", folder);
+    for (struct dirent *entry; status == MLF_OK && (entry = readdir(dir)) != NULL;) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strncmp(name, ".mlf-", 5) != 0)
+            status = add_file(out, &cap, dir, prefix, name);
+    }
+    closedir(dir);
+    if (status != MLF_OK)
+        mlf_file_list_free(out);
+    else if (out->n_files > 0)
+        qsort(out->files, out->n_files, sizeof(*out->files), compare_files);
     return status;
 }

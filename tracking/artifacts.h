@@ -5,6 +5,7 @@
 
 #include "core/fail.h"
 
+#include <mlf/artifact.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,5 +20,12 @@ mlf_status mlf__artifact_check_folder(const char *folder);
 
 /* Writes |len| bytes as file |name| (may hold folders) under |root|, through a temporary name. */
 mlf_status mlf__artifact_write(const char *root, const char *name, const void *data, size_t len);
+
+/* The local path of |path| (relative, no "..") under the artifact URI |root|; owned by the caller. */
+mlf_status mlf__artifact_local(const char *root, const char *path, char **out);
+
+/* What lies in the local folder |folder|, by name, each name with |prefix| and a slash before it ("": none). No
+ * such folder: nothing. Files that are still being written are left out. */
+mlf_status mlf__artifact_list(const char *folder, const char *prefix, mlf_file_list *out);
 
 #endif

@@ -47,6 +47,12 @@ void mlf__store_own_process(void)
             stores[i]->own_process();
 }
 
+bool mlf__store_writes_at_end(const char *uri)
+{
+    const struct mlf_store_ops *ops = mlf__store_ops_of(uri);
+    return ops != NULL && ops->writes_at_end != NULL && ops->writes_at_end(uri);
+}
+
 mlf_status mlf__store_open(const char *uri, enum mlf__open_mode mode, struct mlf__store **out)
 {
     *out = NULL;

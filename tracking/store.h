@@ -89,6 +89,9 @@ struct mlf_store_ops {
     /* Optional: see mlf__store_own_process. */
     void (*own_process)(void);
 
+    /* Optional: see mlf__store_writes_at_end. */
+    bool (*writes_at_end)(const char *uri);
+
     /* Optional: what lies between them is written at once or not at all. An operation that is refused
      * in between writes nothing and leaves the rest as it is; when one fails otherwise (full disk),
      * commit fails. */
@@ -101,8 +104,7 @@ struct mlf_store_ops {
                                     mlf_experiment *out);
     mlf_status (*experiment_by_name)(struct mlf__store *store, const char *name,
                                      mlf_experiment *out);
-    mlf_status (*experiment_get)(struct mlf__store *store, const char *id,
-                                 mlf_experiment *out);
+    mlf_status (*experiment_get)(struct mlf__store *store, const char *id, mlf_experiment *out);
     /* MLF_ERR_EXISTS when one of that name is there, deleted or not. |*id| is owned by the caller. */
     mlf_status (*experiment_create)(struct mlf__store *store,
                                     const struct mlf__experiment_create *experiment, char **id);
@@ -119,8 +121,7 @@ struct mlf_store_ops {
     /* |end_time_ms| < 0 leaves the end time alone. */
     mlf_status (*run_update)(struct mlf__store *store, const char *run_id, int status,
                              int64_t end_time_ms);
-    mlf_status (*run_get)(struct mlf__store *store, const char *run_id,
-                          mlf_run_record *out);
+    mlf_status (*run_get)(struct mlf__store *store, const char *run_id, mlf_run_record *out);
     /* The active run whose id begins with |prefix| ("" = the latest by start time).
      * MLF_ERR_NOT_FOUND, or MLF_ERR_INVAL with the candidates when several match. */
     mlf_status (*run_find)(struct mlf__store *store, const char *prefix, char **run_id);
@@ -153,9 +154,11 @@ struct mlf_store_ops {
     mlf_status (*model_finalize)(struct mlf__store *store, const char *model_id, int status);
     mlf_status (*model_output)(struct mlf__store *store, const char *run_id, const char *model_id,
                                int64_t step);
+    /* Optional: the run's points at |step|, of every metric, become the model's too. */
+    mlf_status (*model_link_metrics)(struct mlf__store *store, const char *run_id,
+                                     const char *model_id, int64_t step);
     mlf_status (*model_delete)(struct mlf__store *store, const char *model_id);
-    mlf_status (*model_get)(struct mlf__store *store, const char *model_id,
-                            mlf_logged_model *out);
+    mlf_status (*model_get)(struct mlf__store *store, const char *model_id, mlf_logged_model *out);
 
     mlf_status (*model_set_tags)(struct mlf__store *store, const char *model_id,
                                  const mlf_key_value *tags, size_t n);
@@ -180,6 +183,10 @@ struct mlf__store {
 /* The calling program is mlf's own, and has no other thread yet: the libraries of the stores may be set up for
  * speed, which is process-wide. Never called in a host. */
 void mlf__store_own_process(void);
+
+/* Does the store (|uri| absolute) lie where several machines may write, so that a session has to keep its events
+ * and write them at its end, in one go? False for a store that there is none of. */
+bool mlf__store_writes_at_end(const char *uri);
 
 /* Opens the store that |uri| names. |*out| is NULL on failure. MLF_ERR_INVAL names the schemes there
  * are when the scheme is unknown. */

@@ -54,12 +54,16 @@ typedef struct mlf_image {
 /** Logs an image as a PNG file. MLF_ERR_UNSUPPORTED in a build without libpng. */
 MLF_API mlf_status mlf_log_image(const mlf_image *image, const char *artifact_file);
 
-/** The same into |run|. */
+/** mlf_log_artifact() into |run|. */
 MLF_API mlf_status mlf_run_log_artifact(mlf_run *run, const char *path, const char *folder);
+/** mlf_log_text() into |run|. */
 MLF_API mlf_status mlf_run_log_text(mlf_run *run, const char *text, const char *artifact_file);
+/** mlf_log_json() into |run|. */
 MLF_API mlf_status mlf_run_log_json(mlf_run *run, const char *json, const char *artifact_file);
+/** mlf_log_table() into |run|. */
 MLF_API mlf_status mlf_run_log_table(mlf_run *run, const mlf_table *table,
                                      const char *artifact_file);
+/** mlf_log_image() into |run|. */
 MLF_API mlf_status mlf_run_log_image(mlf_run *run, const mlf_image *image,
                                      const char *artifact_file);
 
@@ -75,6 +79,7 @@ typedef struct mlf_file_list {
     mlf_file_info *files; /**< by path */
     size_t n_files;
 } mlf_file_list;
+/** Frees the members; NULL is fine. */
 MLF_API void mlf_file_list_free(mlf_file_list *list);
 
 /** What lies in folder |path| (NULL or "": the root) of "runs:/<id>", "runs:/<id>/<folder>" or

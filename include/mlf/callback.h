@@ -38,9 +38,11 @@ typedef struct mlf_callback {
 
 /** Options of mlf_callbacks(). */
 typedef struct mlf_callback_options {
-    size_t size;               /**< of this struct, by MLF_CALLBACK_OPTIONS_INIT */
-    int64_t log_every_n_steps; /**< on_step logs every n-th step, and the last one; 0: every one */
-    mlf_run *run;              /**< NULL: the current run of the thread that calls on_train_begin */
+    size_t size; /**< of this struct, by MLF_CALLBACK_OPTIONS_INIT */
+    /** on_step logs the first step, each that is n or more behind the last one logged, and the last one;
+     *  0: every one */
+    int64_t log_every_n_steps;
+    mlf_run *run; /**< NULL: the current run of the thread that calls on_train_begin */
 } mlf_callback_options;
 #define MLF_CALLBACK_OPTIONS_INIT                                                                  \
     {                                                                                              \
@@ -48,9 +50,12 @@ typedef struct mlf_callback_options {
     }
 
 /** A table that logs: params at the begin, metrics (those of |dataset| as "<dataset>_<key>"), models as
- *  LoggedModels, predictions as table "predictions.json" with the model linked. Freed with
- *  mlf_callbacks_free() after the last call. NULL when out of memory or |options| are wrong. */
+ *  LoggedModels, predictions as table "predictions.json", linked to the model that was logged before them: where
+ *  MLflow lists the run's tables (tag "mlflow.loggedArtifacts"), and in tag "mlf.predictions.model". A training that
+ *  ends as FAILED or KILLED is tag "mlf.training": its run goes on.
+ *  Freed with mlf_callbacks_free() after the last call. NULL when out of memory or |options| are wrong. */
 MLF_API mlf_callback *mlf_callbacks(const mlf_callback_options *options);
+/** Logs the last step when on_train_end() was not called, and frees the table. NULL is fine. */
 MLF_API void mlf_callbacks_free(mlf_callback *callback);
 
 #ifdef __cplusplus

@@ -33,14 +33,16 @@ typedef struct mlf_experiment_options {
 MLF_API mlf_status mlf_create_experiment(const char *name, const mlf_experiment_options *options,
                                          char experiment_id[MLF_ID_MAX]);
 
-/** Active and deleted ones alike. */
+/** An experiment by its id, active or deleted. */
 MLF_API mlf_status mlf_get_experiment(const char *experiment_id, mlf_experiment *out);
+/** The same by its name. */
 MLF_API mlf_status mlf_get_experiment_by_name(const char *name, mlf_experiment *out);
 
 /** A page of experiments, the latest updated first. |options| NULL: all that are active. */
 MLF_API mlf_status mlf_search_experiments(const mlf_search_options *options,
                                           mlf_experiment_list *out);
 
+/** Gives an active experiment another name. MLF_ERR_EXISTS when there is one of that name. */
 MLF_API mlf_status mlf_rename_experiment(const char *experiment_id, const char *new_name);
 
 /** Sets a tag of the active experiment, which is created when absent. At most 20000 characters:
@@ -49,11 +51,12 @@ MLF_API mlf_status mlf_set_experiment_tag(const char *key, const char *value);
 /** The same of any experiment. */
 MLF_API mlf_status mlf_experiment_set_tag(const char *experiment_id, const char *key,
                                           const char *value);
+/** Deletes a tag of any experiment. */
 MLF_API mlf_status mlf_experiment_delete_tag(const char *experiment_id, const char *key);
 
-/** Marks the experiment and all its runs as deleted; restoring brings all of them back. MLF_ERR_NOT_FOUND
- *  for one that is not in the state that the call begins with. */
+/** Marks an active experiment and all its runs as deleted. MLF_ERR_NOT_FOUND when it is not active. */
 MLF_API mlf_status mlf_delete_experiment(const char *experiment_id);
+/** Brings a deleted experiment and all its runs back. MLF_ERR_NOT_FOUND when it is not deleted. */
 MLF_API mlf_status mlf_restore_experiment(const char *experiment_id);
 
 #ifdef __cplusplus

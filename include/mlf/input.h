@@ -32,6 +32,7 @@ typedef struct mlf_dataset {
  *  is no JSON where JSON is asked for, one that is too long, or no digest where there is no file;
  *  MLF_ERR_NOT_FOUND for a file that is not there now. */
 MLF_API mlf_status mlf_log_input(const mlf_dataset *dataset);
+/** mlf_log_input() into |run|. */
 MLF_API mlf_status mlf_run_log_input(mlf_run *run, const mlf_dataset *dataset);
 
 #ifdef __cplusplus

@@ -42,11 +42,13 @@ typedef struct mlf_metric_options {
 MLF_API mlf_status mlf_log_metric_with(const char *key, double value,
                                        const mlf_metric_options *options);
 
-/** The same into |run|, for threads that have no active run of their own. A run that has ended takes points,
+/** mlf_log_metric() into |run|, for threads that have no active run of their own. A run that has ended takes points,
  *  as in MLflow. */
 MLF_API mlf_status mlf_run_log_metric(mlf_run *run, const char *key, double value, int64_t step);
+/** mlf_log_metrics() into |run|. */
 MLF_API mlf_status mlf_run_log_metrics(mlf_run *run, const mlf_metric_value *metrics, size_t n,
                                        int64_t step);
+/** mlf_log_metric_with() into |run|. */
 MLF_API mlf_status mlf_run_log_metric_with(mlf_run *run, const char *key, double value,
                                            const mlf_metric_options *options);
 
@@ -55,12 +57,13 @@ typedef struct mlf_metric_t {
     uint32_t id; /**< 0: the key was refused */
 } mlf_metric_t;
 
-/** Registers |key|, for metrics that are logged often. The handle of a key that MLflow refuses makes every
+/** Registers |key|, for metrics that are logged often; no run is started. The handle of a key that MLflow refuses makes every
  *  mlf_metric_log() return MLF_ERR_INVAL. Any thread. */
 MLF_API mlf_metric_t mlf_metric(const char *key);
 
 /** mlf_log_metric() without the look-up of the key. */
 MLF_API mlf_status mlf_metric_log(mlf_metric_t metric, double value, int64_t step);
+/** mlf_metric_log() into |run|. */
 MLF_API mlf_status mlf_run_metric_log(mlf_run *run, mlf_metric_t metric, double value,
                                       int64_t step);
 

@@ -45,7 +45,8 @@ typedef struct mlf_model_info {
 /** Logs the file or directory |path| as a LoggedModel called |name| that carries the run's params.
  *  |options| and |info| may be NULL. Copied soon, like artifacts. A directory with an MLmodel file is a
  *  whole model: its MLmodel is kept, with the ids made right. MLF_ERR_INVAL for a name with any of
- *  / : . % " ' in it, and for JSON that is none; MLF_ERR_NOT_FOUND when |path| is not there now. */
+ *  / : . % " ' in it, and for JSON that is none; MLF_ERR_NOT_FOUND when |path| is not there now; MLF_ERR_CORRUPT
+ *  for an MLmodel that cannot be read. */
 MLF_API mlf_status mlf_log_model(const char *name, const char *path,
                                  const mlf_model_options *options, mlf_model_info *info);
 
@@ -75,7 +76,7 @@ typedef struct mlf_linear {
 
 /** Writes a linear model into the new or empty directory |path|: MLmodel with signature, coefficients as JSON, the
  *  module that Python loads, and its environment. MLF_ERR_INVAL for shapes that do not fit and values that
- *  are not finite. */
+ *  are not finite; MLF_ERR_EXISTS when the directory is not empty. */
 MLF_API mlf_status mlf_save_linear(const mlf_linear *model, const char *path);
 /** Logs it: mlf_save_linear() and mlf_log_model() in one. */
 MLF_API mlf_status mlf_log_linear(const char *name, const mlf_linear *model,
@@ -88,11 +89,13 @@ typedef struct mlf_model mlf_model;
  *  MLF_ERR_NOT_FOUND says which models there are; MLF_ERR_UNSUPPORTED names the flavors of one that C
  *  cannot predict with. Freed with mlf_model_free(). */
 MLF_API mlf_status mlf_load_model(const char *model_uri, const void *options, mlf_model **out);
+/** Frees a model that no thread uses any more; NULL is fine. */
 MLF_API void mlf_model_free(mlf_model *model);
 
-/** Shape of the model: values per row that it takes and gives. */
+/** Values per row that the model takes; 0 for NULL. */
 MLF_API size_t mlf_model_n_features(const mlf_model *model);
-MLF_API size_t mlf_model_n_outputs(const mlf_model *model); /**< 1 for a classifier: the class */
+/** Values per row that it gives: 1 for a classifier, the class. */
+MLF_API size_t mlf_model_n_outputs(const mlf_model *model);
 /** Text of class |index|, NULL when there is no such class or the model is none of classes. Borrowed. */
 MLF_API const char *mlf_model_class_name(const mlf_model *model, size_t index);
 
@@ -110,18 +113,22 @@ MLF_API mlf_status mlf_model_predict_proba(const mlf_model *model, const double 
  *  mlf_finalize_logged_model(). |name| NULL: a random one. Flavor, signature and metadata are not used. */
 MLF_API mlf_status mlf_create_logged_model(const char *name, const mlf_model_options *options,
                                            mlf_logged_model *out);
-/** READY or UPLOAD_FAILED. */
+/** Says that the files are there, MLF_MODEL_READY, or will not be, MLF_MODEL_UPLOAD_FAILED. */
 MLF_API mlf_status mlf_finalize_logged_model(const char *model_id, mlf_model_status status);
-/** A param of a model has one value for ever: a key that it has is MLF_ERR_CONFLICT. */
+/** Logs params of a model. Each has one value for ever: a key that it has is MLF_ERR_CONFLICT. */
 MLF_API mlf_status mlf_log_model_params(const char *model_id, const mlf_key_value *params,
                                         size_t n);
+/** Sets tags of a model; a later value replaces an earlier one. */
 MLF_API mlf_status mlf_set_logged_model_tags(const char *model_id, const mlf_key_value *tags,
                                              size_t n);
+/** Deletes a tag of a model. MLF_ERR_NOT_FOUND when it has none of that key. */
 MLF_API mlf_status mlf_delete_logged_model_tag(const char *model_id, const char *key);
+/** A model with params, tags and all points of its metrics. */
 MLF_API mlf_status mlf_get_logged_model(const char *model_id, mlf_logged_model *out);
 /** A page of models, the latest made first. |options| NULL: the active experiment's. */
 MLF_API mlf_status mlf_search_logged_models(const mlf_search_options *options,
                                             mlf_logged_model_list *out);
+/** Marks a model as deleted; its files stay. */
 MLF_API mlf_status mlf_delete_logged_model(const char *model_id);
 
 #ifdef __cplusplus

@@ -13,7 +13,9 @@
 extern "C" {
 #endif
 
+/** Logs a text. */
 MLF_API mlf_status mlf_log_param(const char *key, const char *value);
+/** Logs an integer. */
 MLF_API mlf_status mlf_log_param_int(const char *key, int64_t value);
 /** Written as Python's repr() would: the shortest text that reads back equal. */
 MLF_API mlf_status mlf_log_param_double(const char *key, double value);
@@ -23,11 +25,15 @@ MLF_API mlf_status mlf_log_param_bool(const char *key, bool value);
  *  none is logged. */
 MLF_API mlf_status mlf_log_params(const mlf_key_value *params, size_t n);
 
-/** The same into |run|, for threads that have no active run of their own. */
+/** mlf_log_param() into |run|, for threads that have no active run of their own. */
 MLF_API mlf_status mlf_run_log_param(mlf_run *run, const char *key, const char *value);
+/** mlf_log_param_int() into |run|. */
 MLF_API mlf_status mlf_run_log_param_int(mlf_run *run, const char *key, int64_t value);
+/** mlf_log_param_double() into |run|. */
 MLF_API mlf_status mlf_run_log_param_double(mlf_run *run, const char *key, double value);
+/** mlf_log_param_bool() into |run|. */
 MLF_API mlf_status mlf_run_log_param_bool(mlf_run *run, const char *key, bool value);
+/** mlf_log_params() into |run|. */
 MLF_API mlf_status mlf_run_log_params(mlf_run *run, const mlf_key_value *params, size_t n);
 
 /** Logs a param of whatever type it is: MLF_LOG_PARAM("lr", 0.01). C11. */

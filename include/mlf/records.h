@@ -61,7 +61,8 @@ typedef struct mlf_experiment {
     mlf_pair *tags; /**< by key; of mlf_get_experiment… and mlf_search_experiments() */
     size_t n_tags;
 } mlf_experiment;
-MLF_API void mlf_experiment_free(mlf_experiment *experiment); /**< the members; NULL is fine */
+/** Frees the members and empties the struct; NULL is fine. */
+MLF_API void mlf_experiment_free(mlf_experiment *experiment);
 
 /** One page of experiments. */
 typedef struct mlf_experiment_list {
@@ -69,6 +70,7 @@ typedef struct mlf_experiment_list {
     size_t n_experiments;
     char *next_page_token; /**< NULL: this was the last page */
 } mlf_experiment_list;
+/** Frees the members and empties the struct; NULL is fine. */
 MLF_API void mlf_experiment_list_free(mlf_experiment_list *list);
 
 /** A point of a metric. */
@@ -88,6 +90,7 @@ typedef struct mlf_metric_list {
     mlf_metric_record *metrics;
     size_t n_metrics;
 } mlf_metric_list;
+/** Frees the members and empties the struct; NULL is fine. */
 MLF_API void mlf_metric_list_free(mlf_metric_list *list);
 
 /** A data set that a run has used. */
@@ -118,7 +121,8 @@ typedef struct mlf_run_record {
     char **model_inputs; /**< ids of logged models that the run was given */
     size_t n_model_inputs;
 } mlf_run_record;
-MLF_API void mlf_run_record_free(mlf_run_record *run); /**< the members; NULL is fine */
+/** Frees the members and empties the struct; NULL is fine. */
+MLF_API void mlf_run_record_free(mlf_run_record *run);
 
 /** One page of runs. */
 typedef struct mlf_run_list {
@@ -126,6 +130,7 @@ typedef struct mlf_run_list {
     size_t n_runs;
     char *next_page_token; /**< NULL: this was the last page */
 } mlf_run_list;
+/** Frees the members and empties the struct; NULL is fine. */
 MLF_API void mlf_run_list_free(mlf_run_list *list);
 
 /** A logged model. */
@@ -142,7 +147,8 @@ typedef struct mlf_logged_model {
     mlf_pair *tags;
     size_t n_tags;
 } mlf_logged_model;
-MLF_API void mlf_logged_model_free(mlf_logged_model *model); /**< the members; NULL is fine */
+/** Frees the members and empties the struct; NULL is fine. */
+MLF_API void mlf_logged_model_free(mlf_logged_model *model);
 
 /** One page of logged models. */
 typedef struct mlf_logged_model_list {
@@ -150,6 +156,7 @@ typedef struct mlf_logged_model_list {
     size_t n_models;
     char *next_page_token; /**< NULL: this was the last page */
 } mlf_logged_model_list;
+/** Frees the members and empties the struct; NULL is fine. */
 MLF_API void mlf_logged_model_list_free(mlf_logged_model_list *list);
 
 /** What to search for. The grammar of |filter| and |order_by| is MLflow's: "metrics.loss < 0.1 AND

@@ -60,8 +60,10 @@ MLF_API mlf_run *mlf_active_run(void);
 /** The run that this process started last, active or ended; NULL when there is none. */
 MLF_API mlf_run *mlf_last_active_run(void);
 
-/** The run's id, 32 hex digits, and its name. Borrowed from the run. "" for NULL. */
+/** The run's id, 32 hex digits. Borrowed from the run. "" for NULL. */
 MLF_API const char *mlf_run_id(const mlf_run *run);
+/** The run's name. Borrowed from the run. "" for NULL, and for the launcher's run when it was joined without a
+ *  name: that one has been named before, or is named by the store. */
 MLF_API const char *mlf_run_name(const mlf_run *run);
 
 /** Starts a run; NULL when none can be started. For MLF_WITH_RUN. */
@@ -72,10 +74,12 @@ MLF_API void mlf_run_leave(mlf_run **run);
 /** A run for the block that follows: `MLF_WITH_RUN(run, &options) { … }`. It ends as FINISHED when the block is
  *  left, by break, goto and return too; end it before with another state where the block has failed. When no
  *  run can be started |run| is NULL and the block is executed all the same. C11 with GCC or Clang. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared has none. */
 #define MLF_WITH_RUN(run, options)                                                                 \
     for (int run##_once = 1; run##_once; run##_once = 0)                                           \
         for (mlf_run * run __attribute__((cleanup(mlf_run_leave))) = mlf_run_enter(options);       \
              run##_once; run##_once = 0)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* ---- of the store: these read or write it at once, after what this process has logged is in it ---- */
 
@@ -92,8 +96,9 @@ MLF_API mlf_status mlf_get_metric_history(const char *run_id, const char *key,
                                           const mlf_metric_record *after, size_t max_results,
                                           mlf_metric_list *out);
 
-/** Marks a run as deleted, or brings it back. */
+/** Marks a run as deleted: it is kept, and takes no more values. */
 MLF_API mlf_status mlf_delete_run(const char *run_id);
+/** Brings a deleted run back. */
 MLF_API mlf_status mlf_restore_run(const char *run_id);
 
 #ifdef __cplusplus

@@ -17,9 +17,11 @@ MLF_API mlf_status mlf_set_tags(const mlf_key_value *tags, size_t n);
 /** Deletes a tag. One that the run does not have is reported by mlf_flush(). */
 MLF_API mlf_status mlf_delete_tag(const char *key);
 
-/** The same of |run|. */
+/** mlf_set_tag() of |run|. */
 MLF_API mlf_status mlf_run_set_tag(mlf_run *run, const char *key, const char *value);
+/** mlf_set_tags() of |run|. */
 MLF_API mlf_status mlf_run_set_tags(mlf_run *run, const mlf_key_value *tags, size_t n);
+/** mlf_delete_tag() of |run|. */
 MLF_API mlf_status mlf_run_delete_tag(mlf_run *run, const char *key);
 
 #ifdef __cplusplus

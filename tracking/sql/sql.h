@@ -33,6 +33,8 @@ struct mlf_sql_ops {
     void (*close)(struct mlf__sql *db);
     /* Sets what is process-wide in the driver's library for speed: for programs that are ours. */
     void (*own_process)(void);
+    /* See mlf__store_writes_at_end. */
+    bool (*writes_at_end)(const char *uri);
     /* The database for messages ("'/data/mlflow.db'"). Lives as long as the connection. */
     const char *(*describe)(const struct mlf__sql *db);
     /* Where new experiments keep their artifacts, without a slash at the end. Likewise. */

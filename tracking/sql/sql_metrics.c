@@ -26,10 +26,6 @@ static const char insert_model_metric[] =
     "INSERT INTO logged_model_metrics (model_id, metric_name, metric_timestamp_ms, metric_step, "
     "metric_value, experiment_id, run_id, dataset_name, dataset_digest) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
-static const char select_history[] =
-    "SELECT value, timestamp, step, is_nan FROM metrics WHERE key = $1 AND run_uuid = $2 "
-    "ORDER BY timestamp, step, value LIMIT $3 OFFSET $4";
-
 /* The latest point of one run's key within a batch. |best| is NULL in a free slot. */
 struct latest {
     const struct mlf__metric *best;
@@ -223,6 +219,43 @@ mlf_status mlf__sql_log_metrics(struct mlf__store *front, const struct mlf__metr
 
 /* ---- history ---- */
 
+/* Points of a run that may be sorted to read one page of them. */
+enum { SORTED_MAX = 10000 };
+
+/* Two ways to the same page. The primary key has the points of a metric in the right order, but those of
+ * all runs together: it is read as far as the page goes, passing by what other runs have. The index of
+ * runs finds the few points of a run without looking at others, and they are sorted. NaN is stored as 0
+ * with is_nan 1, so is_nan decides between equal points.
+ *
+ * SQLite would sort in both if it knew that there is one run only: BETWEEN keeps that from it, and the
+ * run stands where the primary key has it. An expression for the key leaves just the index of runs. */
+#define HISTORY(where)                                                                             \
+    "SELECT value, timestamp, step, is_nan FROM metrics WHERE " where " "                          \
+    "AND (timestamp, step, run_uuid, value, is_nan) > ($3, $4, $1, $5, $6) "                       \
+    "ORDER BY timestamp, step, run_uuid, value, is_nan LIMIT $7"
+static const char select_streamed[] = HISTORY("run_uuid BETWEEN $1 AND $1 AND key = $2");
+static const char select_sorted[] = HISTORY("run_uuid = $1 AND key || '' = $2");
+static const char count_points[] =
+    "SELECT count(*) FROM (SELECT 1 FROM metrics WHERE run_uuid = $1 LIMIT $2)";
+
+/* The statement that reads a page of the run best. */
+static mlf_status choose_history(struct mlf__sql_store *store, const char *run_id,
+                                 size_t max_results, const char **text)
+{
+    struct mlf__sql_stmt *stmt;
+    bool row;
+    mlf_status status = mlf__sql_query(
+        store, count_points, MLF__SQL_BIND(mlf__sql_text(run_id), mlf__sql_int(SORTED_MAX + 1)),
+        &stmt, &row);
+    if (status != MLF_OK)
+        return status;
+    uint64_t n = (uint64_t)store->db.ops->column_int(stmt, 0);
+    /* Each page sorts all of them again: not worth it when there are many pages. */
+    *text = n <= SORTED_MAX && n / 4 <= max_results ? select_sorted : select_streamed;
+    mlf__sql_done(store, stmt);
+    return MLF_OK;
+}
+
 static mlf_status read_page(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, bool row,
                             const char *key, mlf_metric_list *out)
 {
@@ -246,20 +279,32 @@ static mlf_status read_page(struct mlf__sql_store *store, struct mlf__sql_stmt *
 }
 
 mlf_status mlf__sql_metric_history(struct mlf__store *front, const char *run_id, const char *key,
-                                   int64_t offset, size_t max_results, mlf_metric_list *out)
+                                   const mlf_metric_record *after, size_t max_results,
+                                   mlf_metric_list *out)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
+    /* Before every point that there can be. */
+    static const mlf_metric_record first = {
+        .timestamp_ms = INT64_MIN, .step = INT64_MIN, .value = -INFINITY};
     struct mlf__sql_stmt *stmt;
+    const char *text = NULL;
     int64_t limit = max_results < INT64_MAX ? (int64_t)max_results : INT64_MAX;
     bool own, row;
     *out = (mlf_metric_list){0};
+    if (after == NULL)
+        after = &first;
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
-    status = mlf__sql_query(store, select_history,
-                            MLF__SQL_BIND(mlf__sql_text(key), mlf__sql_text(run_id),
-                                          mlf__sql_int(limit), mlf__sql_int(offset)),
-                            &stmt, &row);
+    status = choose_history(store, run_id, max_results, &text);
+    if (status == MLF_OK)
+        status = mlf__sql_query(
+            store, text,
+            MLF__SQL_BIND(mlf__sql_text(run_id), mlf__sql_text(key),
+                          mlf__sql_int(after->timestamp_ms), mlf__sql_int(after->step),
+                          mlf__sql_double(stored_value(after->value)),
+                          mlf__sql_int(isnan(after->value)), mlf__sql_int(limit)),
+            &stmt, &row);
     if (status == MLF_OK) {
         status = read_page(store, stmt, row, key, out);
         mlf__sql_done(store, stmt);

@@ -19,6 +19,12 @@ static const char insert_param[] =
 static const char insert_tag[] =
     "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value) "
     "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+static const char upsert_tag[] =
+    "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value) "
+    "VALUES ($1, $2, $3, $4) ON CONFLICT (model_id, tag_key) DO UPDATE SET "
+    "tag_value = excluded.tag_value";
+static const char delete_tag[] =
+    "DELETE FROM logged_model_tags WHERE model_id = $1 AND tag_key = $2";
 /* Nothing is touched when nothing changes, so that a repeated call leaves the times alone. */
 static const char update_status[] =
     "UPDATE logged_models SET status = $1, last_updated_timestamp_ms = $2 "
@@ -29,19 +35,6 @@ static const char update_deleted[] =
 static const char insert_output[] =
     "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id, "
     "step) VALUES ($1, 'RUN_OUTPUT', $2, 'MODEL_OUTPUT', $3, $4) ON CONFLICT DO NOTHING";
-static const char select_model[] =
-    "SELECT model_id, experiment_id, name, artifact_location, source_run_id, model_type, status, "
-    "creation_timestamp_ms, last_updated_timestamp_ms FROM logged_models "
-    "WHERE model_id = $1 AND lifecycle_stage <> 'deleted'";
-static const char select_params[] =
-    "SELECT param_key, param_value FROM logged_model_params WHERE model_id = $1 ORDER BY param_key";
-static const char select_tags[] =
-    "SELECT tag_key, tag_value FROM logged_model_tags WHERE model_id = $1 ORDER BY tag_key";
-static const char select_metrics[] =
-    "SELECT metric_name, metric_value, metric_timestamp_ms, metric_step, model_id "
-    "FROM logged_model_metrics WHERE model_id = $1 "
-    "ORDER BY metric_name, metric_timestamp_ms, metric_step, run_id";
-
 static bool is_model_id(const char *id)
 {
     size_t len = strlen(id);
@@ -50,15 +43,14 @@ static bool is_model_id(const char *id)
                len - 2;
 }
 
-/* Writes params or tags (|text| says which), each value cut at |max|. */
+/* Writes params or tags (|text| says which). MLflow cuts values of runs, but none of models. */
 static mlf_status write_pairs(struct mlf__sql_store *store, const char *text, const char *model_id,
-                              int64_t experiment, const mlf_key_value *pairs, size_t n,
-                              size_t max)
+                              int64_t experiment, const mlf_key_value *pairs, size_t n)
 {
     mlf_status status = MLF_OK;
     for (size_t i = 0; status == MLF_OK && i < n; i++) {
         const char *value = pairs[i].value != NULL ? pairs[i].value : "";
-        char *clean = mlf__clean_value(value, strlen(value), max);
+        char *clean = mlf__clean_value(value, strlen(value), SIZE_MAX);
         if (clean == NULL)
             return MLF_ERR_NOMEM;
         status = mlf__sql_run(store, text,
@@ -136,10 +128,10 @@ mlf_status mlf__sql_model_create(struct mlf__store *front, const struct mlf__mod
     /* A model that is there already was written whole, in one transaction. */
     if (created && status == MLF_OK)
         status = write_pairs(store, insert_param, model->model_id, experiment, model->params,
-                             model->n_params, MLF__PARAM_VALUE_MAX);
+                             model->n_params);
     if (created && status == MLF_OK)
-        status = write_pairs(store, insert_tag, model->model_id, experiment, model->tags,
-                             model->n_tags, MLF__TAG_VALUE_MAX);
+        status =
+            write_pairs(store, insert_tag, model->model_id, experiment, model->tags, model->n_tags);
     return mlf__sql_end(front, own, status);
 }
 
@@ -156,8 +148,7 @@ mlf_status mlf__sql_model_params(struct mlf__store *front, const char *model_id,
         return status;
     status = mlf__sql_known_model(store, model_id, &experiment);
     if (status == MLF_OK)
-        status =
-            write_pairs(store, insert_param, model_id, experiment, params, n, MLF__PARAM_VALUE_MAX);
+        status = write_pairs(store, insert_param, model_id, experiment, params, n);
     return mlf__sql_end(front, own, status);
 }
 
@@ -218,87 +209,38 @@ mlf_status mlf__sql_model_delete(struct mlf__store *front, const char *model_id)
     return mlf__sql_end(front, own, status);
 }
 
-/* ---- reading ---- */
-
-static mlf_status copy_info(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                            mlf_logged_model *out)
+mlf_status mlf__sql_model_set_tags(struct mlf__store *front, const char *model_id,
+                                   const mlf_key_value *tags, size_t n)
 {
-    char **texts[] = {&out->model_id,          &out->experiment_id, &out->name,
-                      &out->artifact_location, &out->run_id,        &out->model_type};
-    mlf_status status = MLF_OK;
-    for (size_t i = 0; status == MLF_OK && i < MLF__ARRAY_LEN(texts); i++)
-        status = mlf__sql_copy(store, stmt, (int)i, texts[i]);
-    out->status = (int)store->db.ops->column_int(stmt, 6);
-    out->creation_time_ms = store->db.ops->column_int(stmt, 7);
-    out->last_updated_ms = store->db.ops->column_int(stmt, 8);
-    return status;
-}
-
-static mlf_status read_metrics(struct mlf__sql_store *store, mlf_logged_model *model)
-{
-    const struct mlf_sql_ops *ops = store->db.ops;
-    struct mlf__sql_stmt *stmt;
-    size_t cap = 0;
-    bool row;
-    mlf_status status = mlf__sql_query(store, select_metrics,
-                                       MLF__SQL_BIND(mlf__sql_text(model->model_id)), &stmt, &row);
-    if (status != MLF_OK)
-        return status;
-    while (status == MLF_OK && row) {
-        status = mlf__grow((void **)&model->metrics, &cap, model->n_metrics + 1,
-                           sizeof(*model->metrics));
-        if (status != MLF_OK)
-            break;
-        mlf_metric_record *metric = &model->metrics[model->n_metrics++];
-        *metric = (mlf_metric_record){
-            .value = ops->column_double(stmt, 1),
-            .timestamp_ms = ops->column_int(stmt, 2),
-            .step = ops->column_int(stmt, 3),
-        };
-        status = mlf__sql_copy(store, stmt, 0, &metric->key);
-        if (status == MLF_OK)
-            status = mlf__sql_copy(store, stmt, 4, &metric->model_id);
-        if (status == MLF_OK)
-            status = mlf__sql_step(store, stmt, &row);
-    }
-    mlf__sql_done(store, stmt);
-    return status;
-}
-
-static mlf_status read_model(struct mlf__sql_store *store, const char *model_id,
-                             mlf_logged_model *out)
-{
-    struct mlf__sql_stmt *stmt;
-    bool row = false;
-    mlf_status status = MLF_OK;
-    if (store->schema.logged_models) {
-        status = mlf__sql_query(store, select_model, MLF__SQL_BIND(mlf__sql_text(model_id)), &stmt,
-                                &row);
-        if (status != MLF_OK)
-            return status;
-        if (row)
-            status = copy_info(store, stmt, out);
-        mlf__sql_done(store, stmt);
-    }
-    if (!row)
-        return mlf__fail(MLF_ERR_NOT_FOUND, "Logged model with ID '%s' not found.", model_id);
-    if (status == MLF_OK)
-        status = mlf__sql_read_pairs(store, select_params, model_id, &out->params, &out->n_params);
-    if (status == MLF_OK)
-        status = mlf__sql_read_pairs(store, select_tags, model_id, &out->tags, &out->n_tags);
-    return status == MLF_OK ? read_metrics(store, out) : status;
-}
-
-mlf_status mlf__sql_model_get(struct mlf__store *front, const char *model_id,
-                              mlf_logged_model *out)
-{
+    struct mlf__sql_store *store = mlf__sql_store_of(front);
+    int64_t experiment;
     bool own;
-    *out = (mlf_logged_model){0};
-    mlf_status status = mlf__sql_begin(front, false, &own);
+    mlf_status status = check_keys(tags, n, "key");
+    if (status == MLF_OK)
+        status = mlf__sql_begin(front, true, &own);
     if (status != MLF_OK)
         return status;
-    status = mlf__sql_end(front, own, read_model(mlf__sql_store_of(front), model_id, out));
+    status = mlf__sql_known_model(store, model_id, &experiment);
+    if (status == MLF_OK)
+        status = write_pairs(store, upsert_tag, model_id, experiment, tags, n);
+    return mlf__sql_end(front, own, status);
+}
+
+mlf_status mlf__sql_model_delete_tag(struct mlf__store *front, const char *model_id,
+                                     const char *key)
+{
+    struct mlf__sql_store *store = mlf__sql_store_of(front);
+    int64_t experiment, changes = 0;
+    bool own;
+    mlf_status status = mlf__sql_begin(front, true, &own);
     if (status != MLF_OK)
-        mlf_logged_model_free(out);
-    return status;
+        return status;
+    status = mlf__sql_known_model(store, model_id, &experiment);
+    if (status == MLF_OK)
+        status = mlf__sql_run(store, delete_tag,
+                              MLF__SQL_BIND(mlf__sql_text(model_id), mlf__sql_text(key)), &changes);
+    if (status == MLF_OK && changes == 0)
+        status = mlf__fail(MLF_ERR_NOT_FOUND, "No tag with key '%s' found for model with ID '%s'.",
+                           key, model_id);
+    return mlf__sql_end(front, own, status);
 }

@@ -1,198 +1,213 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading runs in the SQL store. A database of an older MLflow lacks some tables; what they would hold
  * is then absent from the records. */
-#include "tracking/sql/sql_store.h"
+#include "tracking/sql/sql_rows.h"
 
 #include "core/buf.h"
 #include "core/mem.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CANDIDATES_MAX = 5 };
 
-#define RUN_COLUMNS                                                                                \
-    "SELECT run_uuid, experiment_id, name, user_id, artifact_uri, status, lifecycle_stage, "       \
-    "start_time, end_time FROM runs "
-
-static const char select_run[] = RUN_COLUMNS "WHERE run_uuid = $1";
-static const char select_all[] =
-    RUN_COLUMNS "WHERE lifecycle_stage = 'active' ORDER BY start_time DESC, run_uuid LIMIT $1";
-static const char select_of_experiment[] =
-    RUN_COLUMNS "WHERE lifecycle_stage = 'active' AND experiment_id = $1 "
-                "ORDER BY start_time DESC, run_uuid LIMIT $2";
+static const char select_runs[] =
+    "SELECT run_uuid, experiment_id, name, user_id, artifact_uri, status, lifecycle_stage, "
+    "start_time, end_time FROM runs WHERE run_uuid " MLF__SQL_IN_IDS;
 static const char select_candidates[] =
     "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' "
     "AND substr(run_uuid, 1, length($1)) = $1 ORDER BY start_time DESC, run_uuid LIMIT $2";
+/* Sorted by key afterwards, which is cheaper than to have the database sort each run's few rows. */
 static const char select_params[] =
-    "SELECT key, value FROM params WHERE run_uuid = $1 ORDER BY key";
-static const char select_tags[] = "SELECT key, value FROM tags WHERE run_uuid = $1 ORDER BY key";
+    "SELECT run_uuid, key, value FROM params WHERE run_uuid " MLF__SQL_IN_IDS "ORDER BY run_uuid";
+static const char select_tags[] =
+    "SELECT run_uuid, key, value FROM tags WHERE run_uuid " MLF__SQL_IN_IDS "ORDER BY run_uuid";
 static const char select_latest[] =
-    "SELECT key, value, timestamp, step, is_nan FROM latest_metrics WHERE run_uuid = $1 "
-    "ORDER BY key";
+    "SELECT run_uuid, key, value, timestamp, step, is_nan FROM latest_metrics "
+    "WHERE run_uuid " MLF__SQL_IN_IDS "ORDER BY run_uuid";
+/* A row for each tag of an input, one for an input without. */
 static const char select_inputs[] =
-    "SELECT d.name, d.digest, d.dataset_source_type, d.dataset_source, d.dataset_schema, "
-    "d.dataset_profile, i.input_uuid FROM inputs i "
-    "JOIN datasets d ON d.dataset_uuid = i.source_id WHERE i.destination_type = 'RUN' "
-    "AND i.destination_id = $1 AND i.source_type = 'DATASET' ORDER BY d.name, d.digest";
-static const char select_input_tags[] =
-    "SELECT name, value FROM input_tags WHERE input_uuid = $1 ORDER BY name";
-static const char select_outputs[] = "SELECT i.destination_id, i.step FROM inputs i "
-                                     "LEFT JOIN logged_models m ON m.model_id = i.destination_id "
-                                     "WHERE i.source_type = 'RUN_OUTPUT' AND i.source_id = $1 "
-                                     "AND i.destination_type = 'MODEL_OUTPUT' "
-                                     "ORDER BY m.creation_timestamp_ms, i.step, i.destination_id";
+    "SELECT i.destination_id, d.name, d.digest, d.dataset_source_type, d.dataset_source, "
+    "d.dataset_schema, d.dataset_profile, i.input_uuid, t.name, t.value FROM inputs i "
+    "JOIN datasets d ON d.dataset_uuid = i.source_id "
+    "LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid WHERE i.destination_type = 'RUN' "
+    "AND i.source_type = 'DATASET' AND i.destination_id " MLF__SQL_IN_IDS
+    "ORDER BY i.destination_id, d.name, d.digest, i.input_uuid, t.name";
+static const char select_outputs[] =
+    "SELECT i.source_id, i.destination_id, i.step FROM inputs i "
+    "LEFT JOIN logged_models m ON m.model_id = i.destination_id "
+    "WHERE i.source_type = 'RUN_OUTPUT' AND i.destination_type = 'MODEL_OUTPUT' "
+    "AND i.source_id " MLF__SQL_IN_IDS
+    "ORDER BY i.source_id, m.creation_timestamp_ms, i.step, i.destination_id";
+static const char select_model_inputs[] =
+    "SELECT source_id, destination_id FROM inputs WHERE source_type = 'RUN_INPUT' "
+    "AND destination_type = 'MODEL_INPUT' AND source_id " MLF__SQL_IN_IDS
+    "ORDER BY source_id, destination_id";
 
-/* Fills the record from a row of RUN_COLUMNS. */
-static mlf_status copy_info(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                            mlf_run_record *out)
+static mlf_status see_run(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, void *context)
 {
     const struct mlf_sql_ops *ops = store->db.ops;
-    char **texts[] = {&out->run_id, &out->experiment_id, &out->name, &out->user,
-                      &out->artifact_uri};
-    mlf_status status = MLF_OK;
-    for (size_t i = 0; status == MLF_OK && i < MLF__ARRAY_LEN(texts); i++) {
-        status = mlf__sql_copy(store, stmt, (int)i, texts[i]);
-        if (status == MLF_OK && *texts[i] == NULL && (*texts[i] = mlf__strdup("")) == NULL)
-            status = MLF_ERR_NOMEM;
-    }
-    if (status != MLF_OK)
-        return status;
-    const char *state = ops->column_text(stmt, 5);
-    out->status = state != NULL ? mlf__run_status_parse(state) : 0;
-    const char *stage = ops->column_text(stmt, 6);
-    out->deleted = stage != NULL && strcmp(stage, "deleted") == 0;
-    out->start_time_ms = ops->column_int(stmt, 7);
-    out->end_time_ms = ops->column_is_null(stmt, 8) ? -1 : ops->column_int(stmt, 8);
-    return MLF_OK;
-}
-
-static mlf_status read_latest(struct mlf__sql_store *store, mlf_run_record *run)
-{
-    const struct mlf_sql_ops *ops = store->db.ops;
-    struct mlf__sql_stmt *stmt;
-    size_t cap = 0;
-    bool row;
-    mlf_status status = mlf__sql_query(store, select_latest,
-                                       MLF__SQL_BIND(mlf__sql_text(run->run_id)), &stmt, &row);
-    if (status != MLF_OK)
-        return status;
-    while (status == MLF_OK && row) {
-        status = mlf__grow((void **)&run->metrics, &cap, run->n_metrics + 1, sizeof(*run->metrics));
-        if (status != MLF_OK)
-            break;
-        mlf_metric_record *metric = &run->metrics[run->n_metrics++];
-        *metric = (mlf_metric_record){
-            .value = ops->column_int(stmt, 4) != 0 ? NAN : ops->column_double(stmt, 1),
-            .timestamp_ms = ops->column_int(stmt, 2),
-            .step = ops->column_int(stmt, 3),
-        };
-        status = mlf__sql_copy(store, stmt, 0, &metric->key);
-        if (status == MLF_OK)
-            status = mlf__sql_step(store, stmt, &row);
-    }
-    mlf__sql_done(store, stmt);
-    return status;
-}
-
-static mlf_status copy_input(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                             mlf_input_record *out)
-{
-    char **texts[] = {&out->name,   &out->digest, &out->source_type,
-                      &out->source, &out->schema, &out->profile};
+    mlf_run_record *run = mlf__sql_record(store, stmt, context);
+    if (run == NULL)
+        return MLF_OK;
+    char **texts[] = {&run->experiment_id, &run->name, &run->user, &run->artifact_uri};
     mlf_status status = MLF_OK;
     for (size_t i = 0; status == MLF_OK && i < MLF__ARRAY_LEN(texts); i++)
-        status = mlf__sql_copy(store, stmt, (int)i, texts[i]);
-    char *id = NULL;
-    if (status == MLF_OK)
-        status = mlf__sql_copy(store, stmt, 6, &id);
-    if (status == MLF_OK && id != NULL)
-        status = mlf__sql_read_pairs(store, select_input_tags, id, &out->tags, &out->n_tags);
-    mlf__free(id);
+        status = mlf__sql_copy_or_empty(store, stmt, (int)i + 1, texts[i]);
+    const char *state = ops->column_text(stmt, 5);
+    run->status = state != NULL ? mlf__run_status_parse(state) : 0;
+    const char *stage = ops->column_text(stmt, 6);
+    run->deleted = stage != NULL && strcmp(stage, "deleted") == 0;
+    run->start_time_ms = ops->column_int(stmt, 7);
+    run->end_time_ms = ops->column_is_null(stmt, 8) ? -1 : ops->column_int(stmt, 8);
     return status;
 }
 
-static mlf_status read_inputs(struct mlf__sql_store *store, mlf_run_record *run)
+static mlf_status see_latest(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                             void *context)
 {
-    struct mlf__sql_stmt *stmt;
-    size_t cap = 0;
-    bool row;
-    mlf_status status = mlf__sql_query(store, select_inputs,
-                                       MLF__SQL_BIND(mlf__sql_text(run->run_id)), &stmt, &row);
-    if (status != MLF_OK)
-        return status;
-    while (status == MLF_OK && row) {
-        status = mlf__grow((void **)&run->inputs, &cap, run->n_inputs + 1, sizeof(*run->inputs));
-        if (status != MLF_OK)
-            break;
-        mlf_input_record *input = &run->inputs[run->n_inputs++];
-        *input = (mlf_input_record){0};
-        status = copy_input(store, stmt, input);
-        if (status == MLF_OK)
-            status = mlf__sql_step(store, stmt, &row);
-    }
-    mlf__sql_done(store, stmt);
-    return status;
+    const struct mlf_sql_ops *ops = store->db.ops;
+    mlf_metric_record *metric = mlf__sql_append(store, stmt, context, sizeof(*metric));
+    if (metric == NULL)
+        return MLF_ERR_NOMEM;
+    metric->value = ops->column_int(stmt, 5) != 0 ? NAN : ops->column_double(stmt, 2);
+    metric->timestamp_ms = ops->column_int(stmt, 3);
+    metric->step = ops->column_int(stmt, 4);
+    return mlf__sql_copy(store, stmt, 1, &metric->key);
 }
 
-static mlf_status read_outputs(struct mlf__sql_store *store, mlf_run_record *run)
+static mlf_status see_input_tag(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                                struct mlf__sql_fill *fill)
 {
-    struct mlf__sql_stmt *stmt;
-    size_t cap = 0, step_cap = 0;
-    bool row;
-    mlf_status status = mlf__sql_query(store, select_outputs,
-                                       MLF__SQL_BIND(mlf__sql_text(run->run_id)), &stmt, &row);
-    if (status != MLF_OK)
-        return status;
-    while (status == MLF_OK && row) {
-        size_t i = run->n_model_outputs;
-        status = mlf__grow((void **)&run->model_outputs, &cap, i + 1, sizeof(char *));
-        if (status == MLF_OK)
-            status =
-                mlf__grow((void **)&run->model_output_steps, &step_cap, i + 1, sizeof(int64_t));
-        if (status == MLF_OK)
-            status = mlf__sql_copy(store, stmt, 0, &run->model_outputs[i]);
-        if (status != MLF_OK)
-            break;
-        run->model_output_steps[i] = store->db.ops->column_int(stmt, 1);
-        run->n_model_outputs++;
-        status = mlf__sql_step(store, stmt, &row);
-    }
-    mlf__sql_done(store, stmt);
-    return status;
-}
-
-static mlf_status read_data(struct mlf__sql_store *store, mlf_run_record *run)
-{
+    mlf_run_record *run = mlf__sql_record(store, stmt, fill);
+    if (store->db.ops->column_is_null(stmt, 8))
+        return MLF_OK;
+    mlf_input_record *input = &run->inputs[run->n_inputs - 1];
     mlf_status status =
-        mlf__sql_read_pairs(store, select_params, run->run_id, &run->params, &run->n_params);
-    if (status == MLF_OK)
-        status = mlf__sql_read_pairs(store, select_tags, run->run_id, &run->tags, &run->n_tags);
-    return status == MLF_OK ? read_latest(store, run) : status;
+        mlf__grow((void **)&input->tags, &fill->cap2, input->n_tags + 1, sizeof(*input->tags));
+    if (status != MLF_OK)
+        return status;
+    mlf_pair *tag = &input->tags[input->n_tags++];
+    *tag = (mlf_pair){0};
+    status = mlf__sql_copy(store, stmt, 8, &tag->key);
+    return status == MLF_OK ? mlf__sql_copy_or_empty(store, stmt, 9, &tag->value) : status;
 }
 
-mlf_status mlf__sql_run_get(struct mlf__store *front, const char *run_id,
-                            mlf_run_record *out)
+static mlf_status see_input(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, void *context)
+{
+    struct mlf__sql_fill *fill = context;
+    const char *id = store->db.ops->column_text(stmt, 7);
+    mlf_status status = MLF_OK;
+    mlf__sql_record(store, stmt, fill);
+    if (id == NULL || fill->key[0] == '\0' || strcmp(fill->key, id) != 0) {
+        mlf_input_record *input = mlf__sql_append(store, stmt, fill, sizeof(*input));
+        if (input == NULL)
+            return MLF_ERR_NOMEM;
+        char **texts[] = {&input->name,   &input->digest, &input->source_type,
+                          &input->source, &input->schema, &input->profile};
+        for (size_t i = 0; status == MLF_OK && i < MLF__ARRAY_LEN(texts); i++)
+            status = mlf__sql_copy(store, stmt, (int)i + 1, texts[i]);
+        mlf__copy_text(fill->key, sizeof(fill->key), id != NULL ? id : "");
+        fill->cap2 = 0;
+    }
+    return status == MLF_OK ? see_input_tag(store, stmt, fill) : status;
+}
+
+static mlf_status see_output(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                             void *context)
+{
+    struct mlf__sql_fill *fill = context;
+    mlf_run_record *run = mlf__sql_record(store, stmt, fill);
+    if (run == NULL)
+        return MLF_OK;
+    mlf_status status = mlf__grow((void **)&run->model_output_steps, &fill->cap2,
+                                  run->n_model_outputs + 1, sizeof(int64_t));
+    if (status != MLF_OK)
+        return status;
+    run->model_output_steps[run->n_model_outputs] = store->db.ops->column_int(stmt, 2);
+    char **id = mlf__sql_append(store, stmt, fill, sizeof(*id));
+    return id != NULL ? mlf__sql_copy(store, stmt, 1, id) : MLF_ERR_NOMEM;
+}
+
+static mlf_status see_model_input(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                                  void *context)
+{
+    char **id = mlf__sql_append(store, stmt, context, sizeof(*id));
+    return id != NULL ? mlf__sql_copy(store, stmt, 1, id) : MLF_ERR_NOMEM;
+}
+
+/* By the key, which is the first member of pairs and of metrics. */
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_run(mlf_run_record *run)
+{
+    _Static_assert(offsetof(mlf_pair, key) == 0 && offsetof(mlf_metric_record, key) == 0, "");
+    if (run->n_params > 1)
+        qsort(run->params, run->n_params, sizeof(*run->params), compare_keys);
+    if (run->n_tags > 1)
+        qsort(run->tags, run->n_tags, sizeof(*run->tags), compare_keys);
+    if (run->n_metrics > 1)
+        qsort(run->metrics, run->n_metrics, sizeof(*run->metrics), compare_keys);
+}
+
+/* Sets which array is filled next. */
+#define FILL_ARRAY(fill, member)                                                                   \
+    ((fill)->array = offsetof(mlf_run_record, member),                                             \
+     (fill)->count = offsetof(mlf_run_record, n_##member))
+
+static mlf_status fill_models(struct mlf__sql_store *store, struct mlf__sql_fill *fill)
+{
+    FILL_ARRAY(fill, model_outputs);
+    mlf_status status = mlf__sql_fill_each(store, fill, select_outputs, see_output);
+    if (status != MLF_OK)
+        return status;
+    FILL_ARRAY(fill, model_inputs);
+    return mlf__sql_fill_each(store, fill, select_model_inputs, see_model_input);
+}
+
+mlf_status mlf__sql_fill_runs(struct mlf__sql_store *store, mlf_run_record *runs, size_t n)
+{
+    struct mlf__sql_fill fill;
+    mlf_status status =
+        mlf__sql_fill_begin(&fill, runs, n, sizeof(*runs), offsetof(mlf_run_record, run_id));
+    if (status == MLF_OK)
+        status = mlf__sql_fill_each(store, &fill, select_runs, see_run);
+    if (status == MLF_OK)
+        status = MLF__SQL_FILL_PAIRS(store, &fill, select_params, mlf_run_record, params);
+    if (status == MLF_OK)
+        status = MLF__SQL_FILL_PAIRS(store, &fill, select_tags, mlf_run_record, tags);
+    if (status == MLF_OK) {
+        FILL_ARRAY(&fill, metrics);
+        status = mlf__sql_fill_each(store, &fill, select_latest, see_latest);
+    }
+    if (status == MLF_OK && store->schema.datasets) {
+        FILL_ARRAY(&fill, inputs);
+        status = mlf__sql_fill_each(store, &fill, select_inputs, see_input);
+    }
+    if (status == MLF_OK && store->schema.logged_models)
+        status = fill_models(store, &fill);
+    for (size_t i = 0; status == MLF_OK && i < n; i++)
+        sort_run(&runs[i]);
+    mlf__sql_fill_end(&fill);
+    return status;
+}
+
+mlf_status mlf__sql_run_get(struct mlf__store *front, const char *run_id, mlf_run_record *out)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
-    struct mlf__sql_stmt *stmt;
-    bool own, row;
+    bool own;
     *out = (mlf_run_record){0};
     mlf_status status = mlf__sql_begin(front, false, &own);
     if (status != MLF_OK)
         return status;
-    status = mlf__sql_query(store, select_run, MLF__SQL_BIND(mlf__sql_text(run_id)), &stmt, &row);
-    if (status == MLF_OK) {
-        status = row ? copy_info(store, stmt, out)
-                     : mlf__fail(MLF_ERR_NOT_FOUND, "Run with id=%s not found", run_id);
-        mlf__sql_done(store, stmt);
-    }
-    if (status == MLF_OK)
-        status = read_data(store, out);
-    if (status == MLF_OK && store->schema.datasets)
-        status = read_inputs(store, out);
-    if (status == MLF_OK && store->schema.logged_models)
-        status = read_outputs(store, out);
+    out->run_id = mlf__strdup(run_id);
+    status = out->run_id != NULL ? mlf__sql_fill_runs(store, out, 1) : MLF_ERR_NOMEM;
+    if (status == MLF_OK && out->experiment_id == NULL)
+        status = mlf__fail(MLF_ERR_NOT_FOUND, "Run with id=%s not found", run_id);
     status = mlf__sql_end(front, own, status);
     if (status != MLF_OK)
         mlf_run_record_free(out);
@@ -250,56 +265,5 @@ mlf_status mlf__sql_run_find(struct mlf__store *front, const char *prefix, char 
         mlf__free(*run_id);
         *run_id = NULL;
     }
-    return status;
-}
-
-static mlf_status read_list(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, bool row,
-                            mlf_run_list *out)
-{
-    size_t cap = 0;
-    mlf_status status = MLF_OK;
-    while (status == MLF_OK && row) {
-        status = mlf__grow((void **)&out->runs, &cap, out->n_runs + 1, sizeof(*out->runs));
-        if (status != MLF_OK)
-            break;
-        mlf_run_record *run = &out->runs[out->n_runs++];
-        *run = (mlf_run_record){0};
-        status = copy_info(store, stmt, run);
-        if (status == MLF_OK)
-            status = mlf__sql_step(store, stmt, &row);
-    }
-    return status;
-}
-
-mlf_status mlf__sql_run_list(struct mlf__store *front, const char *experiment_id,
-                             size_t max_results, mlf_run_list *out)
-{
-    struct mlf__sql_store *store = mlf__sql_store_of(front);
-    struct mlf__sql_stmt *stmt;
-    int64_t number = 0, limit = max_results < INT64_MAX ? (int64_t)max_results : INT64_MAX;
-    bool own, row;
-    *out = (mlf_run_list){0};
-    if (experiment_id != NULL && !mlf__parse_i64(experiment_id, &number))
-        return mlf__fail(MLF_ERR_INVAL,
-                         "Invalid experiment ID '%s'. Experiment ID must be a valid integer.",
-                         experiment_id);
-    mlf_status status = mlf__sql_begin(front, false, &own);
-    if (status != MLF_OK)
-        return status;
-    if (experiment_id == NULL)
-        status = mlf__sql_query(store, select_all, MLF__SQL_BIND(mlf__sql_int(limit)), &stmt, &row);
-    else
-        status =
-            mlf__sql_query(store, select_of_experiment,
-                           MLF__SQL_BIND(mlf__sql_int(number), mlf__sql_int(limit)), &stmt, &row);
-    if (status == MLF_OK) {
-        status = read_list(store, stmt, row, out);
-        mlf__sql_done(store, stmt);
-    }
-    for (size_t i = 0; status == MLF_OK && i < out->n_runs; i++)
-        status = read_data(store, &out->runs[i]);
-    status = mlf__sql_end(front, own, status);
-    if (status != MLF_OK)
-        mlf_run_list_free(out);
     return status;
 }

@@ -23,6 +23,16 @@ static const char upsert_tag[] = "INSERT INTO tags (key, value, run_uuid) VALUES
 static const char update_name[] = "UPDATE runs SET name = $1 WHERE run_uuid = $2";
 static const char update_status[] = "UPDATE runs SET status = $1 WHERE run_uuid = $2";
 static const char update_end[] = "UPDATE runs SET status = $1, end_time = $2 WHERE run_uuid = $3";
+static const char update_deleted[] = "UPDATE runs SET lifecycle_stage = 'deleted', "
+                                     "deleted_time = $1 WHERE run_uuid = $2 AND "
+                                     "lifecycle_stage <> 'deleted'";
+static const char select_assessed[] =
+    "SELECT $1 FROM assessments WHERE instr(assessment_metadata, "
+    "'\"mlflow.assessment.sourceRunId\": \"' || $1 || '\"') > 0 LIMIT 1";
+static const char update_restored[] = "UPDATE runs SET lifecycle_stage = 'active', "
+                                      "deleted_time = NULL WHERE run_uuid = $1 AND "
+                                      "lifecycle_stage <> 'active'";
+static const char delete_tag[] = "DELETE FROM tags WHERE key = $1 AND run_uuid = $2";
 static const char insert_param[] =
     "INSERT INTO params (key, value, run_uuid) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 static const char select_param[] = "SELECT value FROM params WHERE key = $1 AND run_uuid = $2";
@@ -58,6 +68,18 @@ static void remember(struct mlf__sql_known *known, size_t *n, const char *id, in
     }
     entry->experiment_id = experiment;
     (*n)++;
+}
+
+static mlf_status run_exists(struct mlf__sql_store *store, const char *run_id)
+{
+    struct mlf__sql_stmt *stmt;
+    bool row;
+    mlf_status status =
+        mlf__sql_query(store, select_stage, MLF__SQL_BIND(mlf__sql_text(run_id)), &stmt, &row);
+    if (status != MLF_OK)
+        return status;
+    mlf__sql_done(store, stmt);
+    return row ? MLF_OK : mlf__fail(MLF_ERR_NOT_FOUND, "Run with id=%s not found", run_id);
 }
 
 mlf_status mlf__sql_active_run(struct mlf__sql_store *store, const char *run_id,
@@ -262,6 +284,81 @@ mlf_status mlf__sql_run_update(struct mlf__store *front, const char *run_id, int
             store, update_end,
             MLF__SQL_BIND(mlf__sql_text(name), mlf__sql_int(end_time_ms), mlf__sql_text(run_id)),
             NULL);
+    return mlf__sql_end(front, own, status);
+}
+
+/* ---- lifecycle ---- */
+
+static void look_for_metadata(void *found, const char *name, bool required)
+{
+    (void)required;
+    if (strcmp(name, "assessment_metadata") == 0)
+        *(bool *)found = true;
+}
+
+/* Later versions of MLflow delete with a run what was said in it about traces, and keep sums of that: theirs to do. */
+mlf_status mlf__sql_check_assessments(struct mlf__sql_store *store, const char *text,
+                                      struct mlf__sql_value value)
+{
+    struct mlf__sql_stmt *stmt;
+    bool row, has_table = false;
+    mlf_status status =
+        store->db.ops->columns(&store->db, "assessments", look_for_metadata, &has_table);
+    if (status != MLF_OK || !has_table)
+        return status;
+    status = mlf__sql_query(store, text, &value, 1, &stmt, &row);
+    if (status != MLF_OK)
+        return status;
+    if (row)
+        status = mlf__fail(MLF_ERR_UNSUPPORTED,
+                           "run %s has assessments of traces, which go with it: delete it with "
+                           "MLflow's own client",
+                           store->db.ops->column_text(stmt, 0));
+    mlf__sql_done(store, stmt);
+    return status;
+}
+
+/* Both statements leave a run alone that is in that state already. */
+mlf_status mlf__sql_run_set_deleted(struct mlf__store *front, const char *run_id, bool deleted)
+{
+    struct mlf__sql_store *store = mlf__sql_store_of(front);
+    int64_t changes = 0;
+    bool own;
+    mlf_status status = mlf__sql_begin(front, true, &own);
+    if (status != MLF_OK)
+        return status;
+    if (deleted)
+        status = mlf__sql_check_assessments(store, select_assessed, mlf__sql_text(run_id));
+    if (status != MLF_OK)
+        return mlf__sql_end(front, own, status);
+    status =
+        deleted
+            ? mlf__sql_run(store, update_deleted,
+                           MLF__SQL_BIND(mlf__sql_int(mlf__now_ms()), mlf__sql_text(run_id)),
+                           &changes)
+            : mlf__sql_run(store, update_restored, MLF__SQL_BIND(mlf__sql_text(run_id)), &changes);
+    /* What was remembered of the run in this transaction holds no more. */
+    store->n_runs = 0;
+    if (status == MLF_OK && changes == 0)
+        status = run_exists(store, run_id);
+    return mlf__sql_end(front, own, status);
+}
+
+mlf_status mlf__sql_delete_tag(struct mlf__store *front, const char *run_id, const char *key)
+{
+    struct mlf__sql_store *store = mlf__sql_store_of(front);
+    int64_t experiment, changes = 0;
+    bool own;
+    mlf_status status = mlf__sql_begin(front, true, &own);
+    if (status != MLF_OK)
+        return status;
+    status = mlf__sql_active_run(store, run_id, &experiment);
+    if (status == MLF_OK)
+        status = mlf__sql_run(store, delete_tag,
+                              MLF__SQL_BIND(mlf__sql_text(key), mlf__sql_text(run_id)), &changes);
+    if (status == MLF_OK && changes == 0)
+        status =
+            mlf__fail(MLF_ERR_NOT_FOUND, "No tag with name: %s in run with id %s", key, run_id);
     return mlf__sql_end(front, own, status);
 }
 

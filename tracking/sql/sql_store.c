@@ -55,8 +55,8 @@ mlf_status mlf__sql_step(struct mlf__sql_store *store, struct mlf__sql_stmt *stm
     return status;
 }
 
-static void bind(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                 const struct mlf__sql_value *values, size_t n)
+void mlf__sql_bind(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                   const struct mlf__sql_value *values, size_t n)
 {
     const struct mlf_sql_ops *ops = store->db.ops;
     for (size_t i = 0; i < n; i++) {
@@ -92,7 +92,7 @@ mlf_status mlf__sql_query(struct mlf__sql_store *store, const char *text,
     mlf_status status = mlf__sql_statement(store, text, out);
     if (status != MLF_OK)
         return status;
-    bind(store, *out, values, n);
+    mlf__sql_bind(store, *out, values, n);
     status = mlf__sql_step(store, *out, row);
     if (status != MLF_OK)
         store->db.ops->reset(*out);
@@ -113,35 +113,6 @@ mlf_status mlf__sql_copy(struct mlf__sql_store *store, struct mlf__sql_stmt *stm
         return MLF_OK;
     *out = mlf__strdup(text);
     return *out != NULL ? MLF_OK : MLF_ERR_NOMEM;
-}
-
-mlf_status mlf__sql_read_pairs(struct mlf__sql_store *store, const char *text, const char *id,
-                               mlf_pair **out, size_t *n)
-{
-    struct mlf__sql_stmt *stmt;
-    size_t cap = *n;
-    bool row;
-    mlf_status status = mlf__sql_query(store, text, MLF__SQL_BIND(mlf__sql_text(id)), &stmt, &row);
-    if (status != MLF_OK)
-        return status;
-    while (status == MLF_OK && row) {
-        status = mlf__grow((void **)out, &cap, *n + 1, sizeof(**out));
-        if (status != MLF_OK)
-            break;
-        mlf_pair *pair = &(*out)[*n];
-        *pair = (mlf_pair){0};
-        (*n)++;
-        status = mlf__sql_copy(store, stmt, 0, &pair->key);
-        if (status == MLF_OK)
-            status = mlf__sql_copy(store, stmt, 1, &pair->value);
-        /* A tag's value may be NULL in the database; the records promise a text. */
-        if (status == MLF_OK && pair->value == NULL && (pair->value = mlf__strdup("")) == NULL)
-            status = MLF_ERR_NOMEM;
-        if (status == MLF_OK)
-            status = mlf__sql_step(store, stmt, &row);
-    }
-    mlf__sql_done(store, stmt);
-    return status;
 }
 
 /* ---- transactions ---- */
@@ -244,6 +215,14 @@ static void sql_rollback(struct mlf__store *front)
 
 /* ---- opening ---- */
 
+static const struct mlf_sql_ops *driver_of(const char *uri)
+{
+    for (size_t i = 0; i < MLF__ARRAY_LEN(drivers); i++)
+        if (strncmp(uri, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
+            return drivers[i];
+    return NULL;
+}
+
 static void sql_close(struct mlf__store *front)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
@@ -259,9 +238,7 @@ static void sql_close(struct mlf__store *front)
 static mlf_status sql_open(struct mlf__store *front, const char *uri, enum mlf__open_mode mode)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
-    for (size_t i = 0; i < MLF__ARRAY_LEN(drivers); i++)
-        if (strncmp(uri, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
-            store->db.ops = drivers[i];
+    store->db.ops = driver_of(uri);
     if (store->db.ops == NULL)
         return mlf__fail(MLF_ERR_INVAL, "no SQL database is known for '%s'", uri);
     store->db.state = mlf__zalloc(1, store->db.ops->state_size);
@@ -291,6 +268,12 @@ static void sql_own_process(void)
         drivers[i]->own_process();
 }
 
+static bool sql_writes_at_end(const char *uri)
+{
+    const struct mlf_sql_ops *driver = driver_of(uri);
+    return driver != NULL && driver->writes_at_end(uri);
+}
+
 const struct mlf_store_ops mlf__sql_store_ops = {
     .name = "SQL",
     .schemes = schemes,
@@ -298,26 +281,40 @@ const struct mlf_store_ops mlf__sql_store_ops = {
     .open = sql_open,
     .close = sql_close,
     .own_process = sql_own_process,
+    .writes_at_end = sql_writes_at_end,
     .begin = sql_begin,
     .commit = sql_commit,
     .rollback = sql_rollback,
     .experiment_ensure = mlf__sql_experiment_ensure,
     .experiment_by_name = mlf__sql_experiment_by_name,
     .experiment_get = mlf__sql_experiment_get,
+    .experiment_create = mlf__sql_experiment_create,
+    .experiment_rename = mlf__sql_experiment_rename,
+    .experiment_set_tag = mlf__sql_experiment_set_tag,
+    .experiment_delete_tag = mlf__sql_experiment_delete_tag,
+    .experiment_set_deleted = mlf__sql_experiment_set_deleted,
+    .experiment_search = mlf__sql_experiment_search,
     .run_create = mlf__sql_run_create,
     .run_update = mlf__sql_run_update,
     .run_get = mlf__sql_run_get,
     .run_find = mlf__sql_run_find,
     .run_list = mlf__sql_run_list,
+    .run_search = mlf__sql_run_search,
+    .run_set_deleted = mlf__sql_run_set_deleted,
     .log_param = mlf__sql_log_param,
     .log_metrics = mlf__sql_log_metrics,
     .set_tag = mlf__sql_set_tag,
+    .delete_tag = mlf__sql_delete_tag,
     .log_input = mlf__sql_log_input,
     .model_create = mlf__sql_model_create,
     .model_params = mlf__sql_model_params,
     .model_finalize = mlf__sql_model_finalize,
     .model_output = mlf__sql_model_output,
+    .model_link_metrics = mlf__sql_model_link_metrics,
     .model_delete = mlf__sql_model_delete,
+    .model_set_tags = mlf__sql_model_set_tags,
+    .model_delete_tag = mlf__sql_model_delete_tag,
     .model_get = mlf__sql_model_get,
+    .model_search = mlf__sql_model_search,
     .metric_history = mlf__sql_metric_history,
 };

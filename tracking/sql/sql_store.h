@@ -7,7 +7,7 @@
 #include "tracking/sql/sql.h"
 #include "tracking/store.h"
 
-enum { MLF__SQL_CACHE = 64, MLF__SQL_RUNS = 64 };
+enum { MLF__SQL_CACHE = 128, MLF__SQL_RUNS = 64 };
 
 /* A run or model that was seen active in the current transaction. */
 struct mlf__sql_known {
@@ -69,6 +69,9 @@ static inline struct mlf__sql_value mlf__sql_double(double value)
 /* The prepared statement of |text|, a constant; kept while the store is open. */
 mlf_status mlf__sql_statement(struct mlf__sql_store *store, const char *text,
                               struct mlf__sql_stmt **out);
+/* Binds |values| to $1, $2, … */
+void mlf__sql_bind(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                   const struct mlf__sql_value *values, size_t n);
 /* Steps; a failure marks the transaction as broken. */
 mlf_status mlf__sql_step(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, bool *row);
 /* Runs a statement that gives no rows; |*changes| (may be NULL) is how many rows it wrote. */
@@ -106,16 +109,22 @@ mlf_status mlf__sql_experiment_ensure(struct mlf__store *store, const char *name
                                       mlf_experiment *out);
 mlf_status mlf__sql_experiment_by_name(struct mlf__store *store, const char *name,
                                        mlf_experiment *out);
-mlf_status mlf__sql_experiment_get(struct mlf__store *store, const char *id,
-                                   mlf_experiment *out);
+mlf_status mlf__sql_experiment_get(struct mlf__store *store, const char *id, mlf_experiment *out);
+mlf_status mlf__sql_experiment_create(struct mlf__store *store,
+                                      const struct mlf__experiment_create *experiment, char **id);
+mlf_status mlf__sql_experiment_rename(struct mlf__store *store, const char *id, const char *name);
+mlf_status mlf__sql_experiment_set_tag(struct mlf__store *store, const char *id, const char *key,
+                                       const char *value);
+mlf_status mlf__sql_experiment_delete_tag(struct mlf__store *store, const char *id,
+                                          const char *key);
+mlf_status mlf__sql_experiment_set_deleted(struct mlf__store *store, const char *id, bool deleted);
 /* The artifact location of an active experiment; in a transaction. */
 mlf_status mlf__sql_active_experiment(struct mlf__sql_store *store, const char *id,
                                       mlf_experiment *out, int64_t *number);
 mlf_status mlf__sql_run_create(struct mlf__store *store, const struct mlf__run_create *run);
 mlf_status mlf__sql_run_update(struct mlf__store *store, const char *run_id, int status,
                                int64_t end_time_ms);
-mlf_status mlf__sql_run_get(struct mlf__store *store, const char *run_id,
-                            mlf_run_record *out);
+mlf_status mlf__sql_run_get(struct mlf__store *store, const char *run_id, mlf_run_record *out);
 mlf_status mlf__sql_run_find(struct mlf__store *store, const char *prefix, char **run_id);
 mlf_status mlf__sql_run_list(struct mlf__store *store, const char *experiment_id,
                              size_t max_results, mlf_run_list *out);
@@ -124,10 +133,15 @@ mlf_status mlf__sql_log_param(struct mlf__store *store, const char *run_id, cons
 mlf_status mlf__sql_log_metrics(struct mlf__store *store, const struct mlf__metric *metrics,
                                 size_t n);
 mlf_status mlf__sql_metric_history(struct mlf__store *store, const char *run_id, const char *key,
-                                   int64_t offset, size_t max_results,
+                                   const mlf_metric_record *after, size_t max_results,
                                    mlf_metric_list *out);
 mlf_status mlf__sql_set_tag(struct mlf__store *store, const char *run_id, const char *key,
                             const char *value);
+mlf_status mlf__sql_delete_tag(struct mlf__store *store, const char *run_id, const char *key);
+mlf_status mlf__sql_run_set_deleted(struct mlf__store *store, const char *run_id, bool deleted);
+/* MLF_ERR_UNSUPPORTED when the query |text|, with |value|, finds a run that only MLflow can delete. In a transaction. */
+mlf_status mlf__sql_check_assessments(struct mlf__sql_store *store, const char *text,
+                                      struct mlf__sql_value value);
 mlf_status mlf__sql_log_input(struct mlf__store *store, const char *run_id,
                               const struct mlf__dataset_input *input);
 mlf_status mlf__sql_model_create(struct mlf__store *store, const struct mlf__model_create *model);
@@ -136,11 +150,27 @@ mlf_status mlf__sql_model_params(struct mlf__store *store, const char *model_id,
 mlf_status mlf__sql_model_finalize(struct mlf__store *store, const char *model_id, int status);
 mlf_status mlf__sql_model_output(struct mlf__store *store, const char *run_id, const char *model_id,
                                  int64_t step);
+mlf_status mlf__sql_model_link_metrics(struct mlf__store *store, const char *run_id,
+                                       const char *model_id, int64_t step);
 mlf_status mlf__sql_model_delete(struct mlf__store *store, const char *model_id);
+mlf_status mlf__sql_model_set_tags(struct mlf__store *store, const char *model_id,
+                                   const mlf_key_value *tags, size_t n);
+mlf_status mlf__sql_model_delete_tag(struct mlf__store *store, const char *model_id,
+                                     const char *key);
 mlf_status mlf__sql_model_get(struct mlf__store *store, const char *model_id,
                               mlf_logged_model *out);
+mlf_status mlf__sql_experiment_search(struct mlf__store *store, const mlf_search_options *options,
+                                      mlf_experiment_list *out);
+mlf_status mlf__sql_run_search(struct mlf__store *store, const mlf_search_options *options,
+                               mlf_run_list *out);
+mlf_status mlf__sql_model_search(struct mlf__store *store, const mlf_search_options *options,
+                                 mlf_logged_model_list *out);
 
 /* ---- reading rows, shared by runs and models ---- */
+
+/* Fill in the records that have their ids; those that are not there keep only that. In a transaction. */
+mlf_status mlf__sql_fill_runs(struct mlf__sql_store *store, mlf_run_record *runs, size_t n);
+mlf_status mlf__sql_fill_models(struct mlf__sql_store *store, mlf_logged_model *models, size_t n);
 
 /* Appends all rows of a query to an array of key/value pairs. */
 mlf_status mlf__sql_read_pairs(struct mlf__sql_store *store, const char *text, const char *id,

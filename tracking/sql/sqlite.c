@@ -7,6 +7,7 @@
 #include "tracking/sql/sql.h"
 
 #include "core/buf.h"
+#include "core/env.h"
 #include "core/mem.h"
 #include "core/sys.h"
 #include "tracking/sql/local_fs.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +30,7 @@ struct sqlite {
     sqlite3_stmt *begin_read, *begin_write, *commit, *version;
     bool writable;
     int timeout_ms;
+    int lock_fd; /* of the place's lock; -1: none is held */
     char path[PATH_MAX];
     char description[PATH_MAX + 2];
     char artifact_root[PATH_MAX + 16];
@@ -233,7 +236,8 @@ static mlf_status build(struct sqlite *db, const char *name)
         status = exec(db, "PRAGMA synchronous=OFF", "create");
     if (status == MLF_OK)
         status = populate(db);
-    if (status == MLF_OK)
+    /* The log's shared memory is for the processes of one machine. */
+    if (status == MLF_OK && db->lock_fd < 0)
         status = exec(db, "PRAGMA journal_mode=WAL", "create");
     close_handle(db);
     return status == MLF_OK ? sync_path(name, 0) : status;
@@ -295,10 +299,14 @@ static mlf_status create(struct sqlite *db)
 /* Prepares the statements of the connection; the first of them reads the file. */
 static mlf_status configure(struct sqlite *db)
 {
-    mlf_status status = exec(db,
-                             "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; "
-                             "PRAGMA wal_autocheckpoint=1000",
-                             "open");
+    /* Whoever holds the lock of the place needs no memory shared with others. */
+    mlf_status status =
+        db->lock_fd >= 0 ? exec(db, "PRAGMA locking_mode=EXCLUSIVE", "open") : MLF_OK;
+    if (status == MLF_OK)
+        status = exec(db,
+                      "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; "
+                      "PRAGMA wal_autocheckpoint=1000",
+                      "open");
     if (status == MLF_OK)
         status = prepare_into(db, "PRAGMA schema_version", &db->version);
     if (status == MLF_OK)
@@ -354,7 +362,8 @@ static mlf_status open_reading(struct mlf__sql *sql)
         refuse_stale(db, "-wal") == MLF_OK)
         status = open_immutable(sql);
     if (status == MLF_OK)
-        status = exec(sqlite_of(sql), "PRAGMA query_only=ON", "open");
+        /* Searches go through several tables again and again; 2 MB of pages would be read anew each time. */
+        status = exec(sqlite_of(sql), "PRAGMA query_only=ON; PRAGMA cache_size=-8192", "open");
     return status;
 }
 
@@ -378,23 +387,61 @@ static mlf_status open_writing(struct mlf__sql *sql, bool empty)
     return status;
 }
 
-static mlf_status check_place(const struct sqlite *db)
+/* Does the database lie where several machines may write, whose locks SQLite cannot rely on? */
+static const char *shared_place(const struct sqlite *db)
 {
     char folder[PATH_MAX];
     folder_of(db, folder);
-    const char *network = mlf__network_fs_at(folder);
+    return mlf__env_is_on(MLF__ENV_MLF_FORCE_DIRECT) ? NULL : mlf__network_fs_at(folder);
+}
+
+/* In such a place one mlf writes at a time: it holds a lock beside the database for as long as it has the
+ * database open. Network file systems that have locks at all have them for whole files. */
+static mlf_status lock_place(struct sqlite *db)
+{
+    enum { NAP_MS = 50 };
+    char name[PATH_MAX + 16];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int64_t end = mlf__monotonic_ns() + db->timeout_ms * 1000000ll;
+    const char *network = shared_place(db);
     if (network == NULL)
         return MLF_OK;
-    return mlf__fail(MLF_ERR_UNSUPPORTED,
-                     "%s is on a network file system (%s), where writing from several machines "
-                     "damages a database; put it on a local disk",
-                     db->description, network);
+    snprintf(name, sizeof(name), "%s.mlf-lock", db->path);
+    db->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (db->lock_fd < 0)
+        return mlf__fail_errno(errno, "cannot make the lock '%s'", name);
+    while (fcntl(db->lock_fd, F_OFD_SETLK, &lock) != 0) {
+        if (errno != EAGAIN && errno != EACCES)
+            return mlf__fail(
+                MLF_ERR_UNSUPPORTED,
+                "%s is on a file system (%s) without locks (%s), where writing from several "
+                "machines damages a database; put it on a local disk",
+                db->description, network, strerror(errno));
+        if (mlf__monotonic_ns() > end)
+            return mlf__fail(MLF_ERR_BUSY, "%s is locked by another process (waited %g s)",
+                             db->description, db->timeout_ms / 1000.0);
+        poll(NULL, 0, NAP_MS);
+    }
+    return MLF_OK;
+}
+
+static void unlock_place(struct sqlite *db)
+{
+    if (db->lock_fd >= 0)
+        close(db->lock_fd);
+    db->lock_fd = -1;
+}
+
+static bool sqlite_writes_at_end(const char *uri)
+{
+    struct sqlite db;
+    return parse_uri(&db, uri) == MLF_OK && shared_place(&db) != NULL;
 }
 
 static mlf_status sqlite_open_mode(struct mlf__sql *sql, enum mlf__open_mode mode)
 {
     struct sqlite *db = sqlite_of(sql);
-    mlf_status status = mode == MLF__STORE_WRITE ? check_place(db) : MLF_OK;
+    mlf_status status = mode == MLF__STORE_WRITE ? lock_place(db) : MLF_OK;
     for (int attempt = 0; status == MLF_OK && attempt < CREATE_ATTEMPTS; attempt++) {
         struct stat file;
         if (stat(db->path, &file) == 0) {
@@ -423,15 +470,20 @@ static void sqlite_close(struct mlf__sql *sql)
     if (db->writable && db->handle != NULL)
         sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     close_handle(db);
+    unlock_place(db);
 }
 
 static mlf_status sqlite_open(struct mlf__sql *sql, const char *uri, enum mlf__open_mode mode)
 {
-    mlf_status status = parse_uri(sqlite_of(sql), uri);
+    struct sqlite *db = sqlite_of(sql);
+    db->lock_fd = -1;
+    mlf_status status = parse_uri(db, uri);
     if (status == MLF_OK)
         status = sqlite_open_mode(sql, mode);
-    if (status != MLF_OK)
-        close_handle(sqlite_of(sql));
+    if (status != MLF_OK) {
+        close_handle(db);
+        unlock_place(db);
+    }
     return status;
 }
 
@@ -584,6 +636,7 @@ const struct mlf_sql_ops mlf__sqlite_ops = {
     .open = sqlite_open,
     .close = sqlite_close,
     .own_process = sqlite_own_process,
+    .writes_at_end = sqlite_writes_at_end,
     .describe = sqlite_describe,
     .artifact_root = sqlite_artifact_root,
     .begin = sqlite_begin,
