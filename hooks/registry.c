@@ -5,6 +5,7 @@
 #include "hooks/adapters/adapters.h"
 
 const struct mlf_adapter_ops *const mlf__adapters[] = {
+    &mlf__adapter_gsl,
     &mlf__adapter_libsvm,
     NULL,
 };

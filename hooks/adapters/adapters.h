@@ -5,6 +5,7 @@
 
 #include "hooks/hooks.h"
 
+extern const struct mlf_adapter_ops mlf__adapter_gsl;
 extern const struct mlf_adapter_ops mlf__adapter_libsvm;
 
 #endif
