@@ -10,16 +10,32 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
+
+/* Messages quote what was typed and what is stored; neither may drive the terminal. */
+static void say_line(const char *who, const char *format, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    char *text = len >= 0 ? mlf__alloc((size_t)len + 1) : NULL;
+    if (text != NULL)
+        vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
+    fprintf(stderr, "%s: ", who);
+    mlf__cli_print_text(stderr, text != NULL ? text : "out of memory");
+    fputc('\n', stderr);
+    mlf__free(text);
+}
 
 void mlf__cli_say(const char *format, ...)
 {
     va_list args;
 
-    fputs("mlf: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say_line("mlf", format, args);
     va_end(args);
-    fputc('\n', stderr);
 }
 
 int mlf__cli_usage_hint(int code, const char *command)
@@ -32,11 +48,9 @@ int mlf__cli_usage(int code, const char *command, const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "%s: ", command);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say_line(command, format, args);
     va_end(args);
-    fputc('\n', stderr);
     return mlf__cli_usage_hint(code, command);
 }
 
@@ -44,6 +58,12 @@ int mlf__cli_help(const char *text)
 {
     fputs(text, stdout);
     return mlf__cli_finish(MLF__EXIT_OK);
+}
+
+int mlf__cli_fail(void)
+{
+    mlf__cli_say("%s", mlf__errmsg());
+    return MLF__EXIT_FAILED;
 }
 
 int mlf__cli_finish(int code)
@@ -79,6 +99,15 @@ void mlf__cli_format_duration(int64_t ms, char *out, size_t size)
         snprintf(out, size, "%" PRId64 " min %02" PRId64 " s", seconds / 60, seconds % 60);
     else
         snprintf(out, size, "%" PRId64 " h %02" PRId64 " min", seconds / 3600, seconds % 3600 / 60);
+}
+
+void mlf__cli_format_time(int64_t ms, char *out, size_t size)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm local;
+
+    if (localtime_r(&seconds, &local) == NULL || strftime(out, size, "%F %T", &local) == 0)
+        snprintf(out, size, "?");
 }
 
 mlf_status mlf__cli_store_uri(const char *option, char **out)

@@ -18,17 +18,27 @@ enum mlf__exit {
     MLF__EXIT_NOT_FOUND = 127
 };
 
-/* A command. |run| gets its own arguments, argv[0] being "mlf NAME", and returns the exit code. */
+struct mlf__action;
+struct option;
+
+/* A command: one file cmd_<name>.c that defines one of these. |run| gets its own arguments, argv[0] being
+ * "mlf NAME", and returns the exit code; NULL: the command is its actions (cli/actions.h). */
 struct mlf__command {
     const char *name;
     const char *summary;
+    const char *help;
     int (*run)(int argc, char **argv);
+    const struct option *options;      /* of a command without actions */
+    const struct mlf__action *actions; /* up to one without a function */
+    int usage_code;                    /* for wrong usage, 0: MLF__EXIT_USAGE */
 };
 
-int mlf__cmd_collect(int argc, char **argv);
+/* The table of commands, in the order of `mlf --help`; ends with NULL. */
+extern const struct mlf__command *const mlf__commands[];
+/* NULL when there is none of that name. */
+const struct mlf__command *mlf__command_find(const char *name);
+
 int mlf__cmd_run(int argc, char **argv);
-int mlf__cmd_runs(int argc, char **argv);
-int mlf__cmd_sync(int argc, char **argv);
 int mlf__cmd_version(int argc, char **argv);
 
 /* "mlf: TEXT\n" on stderr. */
@@ -39,6 +49,8 @@ int mlf__cli_usage(int code, const char *command, const char *format, ...) MLF__
 int mlf__cli_usage_hint(int code, const char *command);
 /* Writes a help text to stdout; MLF__EXIT_OK, or MLF__EXIT_FAILED when stdout cannot be written. */
 int mlf__cli_help(const char *text);
+/* Says the thread's error text; MLF__EXIT_FAILED. */
+int mlf__cli_fail(void);
 /* Flushes stdout; |code|, or MLF__EXIT_FAILED with a message when it could not be written. */
 int mlf__cli_finish(int code);
 
@@ -46,6 +58,9 @@ int mlf__cli_finish(int code);
 void mlf__cli_print_text(FILE *out, const char *text);
 /* "2.1 s", "35 ms", "1 min 05 s", "2 h 03 min". */
 void mlf__cli_format_duration(int64_t ms, char *out, size_t size);
+
+/* "2026-01-31 12:00:00", local time. */
+void mlf__cli_format_time(int64_t ms, char *out, size_t size);
 
 /* The store's absolute URI from --tracking-uri, MLFLOW_TRACKING_URI or the default. Owned. */
 mlf_status mlf__cli_store_uri(const char *option, char **out);

@@ -11,18 +11,20 @@ static const char help[] =
     "Usage: mlf collect --ring PATH\n"
     "\n"
     "Move the events of a running program from its ring into its store, and return when the\n"
-    "program and its children have ended. mlf starts this by itself; a ring that was left behind\n"
-    "is merged by `mlf sync`.\n"
+    "program and its children have ended. mlf starts this by itself; a ring that was left\n"
+    "behind is merged by `mlf sync`.\n"
     "\n"
-    "  --ring PATH   the ring\n";
+    "  --ring PATH   the ring\n"
+    "  --help        print this help\n";
 
-int mlf__cmd_collect(int argc, char **argv)
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'}, {"ring", required_argument, NULL, 'r'}, {0}};
+
+static int cmd_collect(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"ring", required_argument, NULL, 'r'}, {0}};
     const char *ring = NULL;
 
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (option == 'h')
             return mlf__cli_help(help);
         if (option != 'r')
@@ -38,3 +40,10 @@ int mlf__cmd_collect(int argc, char **argv)
     }
     return MLF__EXIT_OK;
 }
+
+const struct mlf__command mlf__command_collect = {
+    .name = "collect",
+    .summary = "the collector of a program without a launcher (started by mlf)",
+    .help = help,
+    .run = cmd_collect,
+    .options = long_options};

@@ -21,6 +21,7 @@
 #include "core/ring.h"
 #include "core/spawn.h"
 #include "core/spool.h"
+#include "core/sys.h"
 #include "tracking/names.h"
 
 #include <errno.h>
@@ -82,7 +83,11 @@ static void put_number_tag(struct session *session, const char *key, int64_t val
 static void put_process(struct session *session)
 {
     struct mlf__buf argv = {0};
+    char path[MLF__PATH_SIZE];
 
+    /* Whoever looks at the program later may do so from another folder. */
+    if (!mlf__absolute_path(session->program.path, path, sizeof(path)))
+        mlf__copy_text(path, sizeof(path), session->program.path);
     for (size_t i = 0; i < session->options.n_command; i++) {
         const char *word = session->options.command[i];
         size_t len = strlen(word);
@@ -94,7 +99,7 @@ static void put_process(struct session *session)
         mlf__buf_add(&argv, word, len);
     }
     if (!argv.failed && argv.len > 0)
-        put(session, MLF__EV_PROCESS, session->program.path, argv.data, argv.len);
+        put(session, MLF__EV_PROCESS, path, argv.data, argv.len);
     mlf__buf_free(&argv);
 }
 
@@ -344,6 +349,8 @@ static int supervise(struct session *session, const struct mlf__launched *launch
     if (mlf__collector_start(session->ring, &session->collector) != MLF_OK) {
         session->collector = NULL;
         summary.error = mlf__strdup(mlf__errmsg());
+    } else {
+        mlf__collector_watch(session->collector, launched->pid);
     }
     mlf__relay(&relay, &result);
     mlf__recogniser_end(session->recogniser);

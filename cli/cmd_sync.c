@@ -16,9 +16,10 @@ static const char help[] =
     "journals of programs or collectors that were killed. Nothing is merged twice.\n"
     "\n"
     "  --list              only say what there is\n"
-    "  --stale AGE         also what comes from another machine or container and has not changed\n"
-    "                      for AGE: a number and s, m, h or d, as in 90s or 2d\n"
+    "  --stale AGE         also what comes from another machine or container and has not\n"
+    "                      changed for AGE: a number and s, m, h or d, as in 90s or 2d\n"
     "  --tracking-uri URI  only what belongs to this store\n"
+    "  --help              print this help\n"
     "\n"
     "Exit status: 0 when nothing is left to merge, 1 when something could not be merged.\n";
 
@@ -75,17 +76,17 @@ static void print_line(const char *text, void *user)
     printf("\n");
 }
 
+static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
+                                             {"list", no_argument, NULL, 'l'},
+                                             {"stale", required_argument, NULL, 's'},
+                                             {"tracking-uri", required_argument, NULL, 'u'},
+                                             {0}};
+
 /* Reads the options into |sync|; |*uri| is owned by the caller. False after a message. */
 static bool read_options(int argc, char **argv, struct mlf__sync_options *sync, char **uri,
                          bool *wants_help)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"list", no_argument, NULL, 'l'},
-                                            {"stale", required_argument, NULL, 's'},
-                                            {"tracking-uri", required_argument, NULL, 'u'},
-                                            {0}};
-
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         switch (option) {
         case 'h':
             *wants_help = true;
@@ -118,7 +119,7 @@ static bool read_options(int argc, char **argv, struct mlf__sync_options *sync, 
     return false;
 }
 
-int mlf__cmd_sync(int argc, char **argv)
+static int cmd_sync(int argc, char **argv)
 {
     struct mlf__sync_options sync = {.wait = true, .message = mlf__cli_sync_message};
     char *uri = NULL;
@@ -130,3 +131,10 @@ int mlf__cmd_sync(int argc, char **argv)
     mlf__free(uri);
     return code;
 }
+
+const struct mlf__command mlf__command_sync = {
+    .name = "sync",
+    .summary = "merge what offline or killed programs left behind",
+    .help = help,
+    .run = cmd_sync,
+    .options = long_options};

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mlf: the table of commands. A new command is one file cmd_<name>.c and one line here. */
+/* mlf: which command is meant, and the help about all of them. */
+#include "cli/actions.h"
 #include "cli/cli.h"
-
 #include "core/env.h"
 #include "tracking/store.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-static const struct mlf__command commands[] = {
-    {"run", "run a command, autologged", mlf__cmd_run},
-    {"runs", "look at runs: list, show", mlf__cmd_runs},
-    {"sync", "merge what offline or killed programs left behind", mlf__cmd_sync},
-    {"collect", "the collector of a program without a launcher (started by mlf)", mlf__cmd_collect},
-    {"version", "print the version", mlf__cmd_version},
-};
 
 static void print_help(FILE *out)
 {
@@ -25,10 +17,10 @@ static void print_help(FILE *out)
           "\n"
           "Commands:\n",
           out);
-    for (size_t i = 0; i < MLF__ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; mlf__commands[i] != NULL; i++)
+        fprintf(out, "  %-12s %s\n", mlf__commands[i]->name, mlf__commands[i]->summary);
     fputs("\n"
-          "  mlf COMMAND --help  describes a command and its options\n"
+          "`mlf help COMMAND` and `mlf COMMAND --help` describe a command and its options.\n"
           "\n"
           "Environment:\n",
           out);
@@ -55,6 +47,24 @@ static void hold_standard_streams(void)
         close(fd);
 }
 
+static int no_command(const char *name)
+{
+    return mlf__cli_usage(MLF__EXIT_USAGE, "mlf", "there is no command '%s'", name);
+}
+
+/* `mlf help [COMMAND]` */
+static int cmd_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stdout);
+        return mlf__cli_finish(MLF__EXIT_OK);
+    }
+    if (argc > 2)
+        return mlf__cli_usage(MLF__EXIT_USAGE, "mlf help", "unexpected argument '%s'", argv[2]);
+    const struct mlf__command *command = mlf__command_find(argv[1]);
+    return command != NULL ? mlf__cli_help(command->help) : no_command(argv[1]);
+}
+
 int main(int argc, char **argv)
 {
     hold_standard_streams();
@@ -62,23 +72,21 @@ int main(int argc, char **argv)
         print_help(stderr);
         return MLF__EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
-        return mlf__cli_finish(MLF__EXIT_OK);
-    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return cmd_help(1, argv);
+    if (strcmp(argv[1], "help") == 0)
+        return cmd_help(argc - 1, argv + 1);
     mlf__store_own_process();
     if (strcmp(argv[1], "--version") == 0)
         return mlf__cmd_version(1, argv);
 
-    for (size_t i = 0; i < MLF__ARRAY_LEN(commands); i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
-            continue;
-        /* getopt_long() names argv[0] in its messages. */
-        char title[32];
-        snprintf(title, sizeof(title), "mlf %s", commands[i].name);
-        argv[1] = title;
-        return commands[i].run(argc - 1, argv + 1);
-    }
-    return mlf__cli_usage(MLF__EXIT_USAGE, "mlf", "there is no command '%s'", argv[1]);
+    const struct mlf__command *command = mlf__command_find(argv[1]);
+    if (command == NULL)
+        return no_command(argv[1]);
+    /* getopt_long() names argv[0] in its messages. */
+    char title[32];
+    snprintf(title, sizeof(title), "mlf %s", command->name);
+    argv[1] = title;
+    return command->run != NULL ? command->run(argc - 1, argv + 1)
+                                : mlf__actions_run(command, argc - 1, argv + 1);
 }

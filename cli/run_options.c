@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,9 @@ static const char help[] =
     "                       times.\n"
     "  --parse off|known    what else to look for in the output: nothing, or what known programs\n"
     "                       print (default: known)\n"
+    "  --force-direct       write a database on a network file system all along, not at the end "
+    "under\n"
+    "                       a lock: only when no other machine writes it\n"
     "  --no-hooks           do not load the hook library into the command\n"
     "  --no-capture         leave stdout and stderr alone; metrics in the output are not seen\n"
     "  --summary            print the summary even if stderr is no terminal\n"
@@ -55,6 +59,7 @@ enum {
     OPT_PARAM,
     OPT_METRIC,
     OPT_PARSE,
+    OPT_FORCE_DIRECT,
     OPT_NO_HOOKS,
     OPT_NO_CAPTURE,
     OPT_SUMMARY,
@@ -71,12 +76,19 @@ static const struct option long_options[] = {
     {"param", required_argument, NULL, OPT_PARAM},
     {"metric", required_argument, NULL, OPT_METRIC},
     {"parse", required_argument, NULL, OPT_PARSE},
+    {"force-direct", no_argument, NULL, OPT_FORCE_DIRECT},
     {"no-hooks", no_argument, NULL, OPT_NO_HOOKS},
     {"no-capture", no_argument, NULL, OPT_NO_CAPTURE},
     {"summary", no_argument, NULL, OPT_SUMMARY},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"json", no_argument, NULL, OPT_JSON},
     {0}};
+
+const struct mlf__command mlf__command_run = {.name = "run",
+                                              .summary = "run a command, autologged",
+                                              .help = help,
+                                              .run = mlf__cmd_run,
+                                              .options = long_options};
 
 /* ---- values ---- */
 
@@ -182,6 +194,10 @@ static mlf_status take_option(struct mlf__run_options *out, int option, const ch
         return add_rule(out, value);
     case OPT_PARSE:
         return set_parse(out, value);
+    case OPT_FORCE_DIRECT:
+        /* By the environment, since the command may open the store too. */
+        return setenv(mlf__env_name(MLF__ENV_MLF_FORCE_DIRECT), "1", 1) == 0 ? MLF_OK
+                                                                             : MLF_ERR_NOMEM;
     case OPT_NO_HOOKS:
         out->hooks = false;
         return MLF_OK;

@@ -3,23 +3,19 @@
 #include "cli/runs_show.h"
 
 #include "cli/cli.h"
+#include "cli/table.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/sys.h"
 #include "tracking/run_json.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { TABLE_METRICS = 3, NAME_WIDTH = 24 };
 
-static void format_time(int64_t ms, char *out, size_t size)
+bool mlf__is_machine_metric(const char *key)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm local;
-
-    if (localtime_r(&seconds, &local) == NULL || strftime(out, size, "%F %T", &local) == 0)
-        snprintf(out, size, "?");
+    return strncmp(key, "system/", 7) == 0;
 }
 
 /* How long the run took, or has been running. */
@@ -48,48 +44,48 @@ static void print_metric(const mlf_metric_record *metric)
     printf("=%s", number);
 }
 
-/* Prints |text| in a column of |width| code points; longer text is cut. */
-static void print_column(const char *text, size_t width)
+/* "loss=0.5 accuracy=0.9 ...": the first few, and of those that are measured of the machine none. */
+static void add_metrics_cell(struct mlf__table *table, const mlf_run_record *run)
 {
-    struct mlf__buf cut = {0};
+    struct mlf__buf text = {0};
+    char number[MLF__NUMBER_SIZE];
     size_t shown = 0;
 
-    mlf__buf_puts(&cut, "");
-    for (const char *at = text; *at != '\0';) {
-        size_t len = 1;
-        while (((unsigned char)at[len] & 0xc0) == 0x80)
-            len++;
-        if (shown == width)
+    for (size_t k = 0; k < run->n_metrics; k++) {
+        if (mlf__is_machine_metric(run->metrics[k].key))
+            continue;
+        if (shown == TABLE_METRICS) {
+            mlf__buf_puts(&text, " ...");
             break;
-        mlf__buf_add(&cut, at, len);
+        }
+        mlf__format_double(number, run->metrics[k].value);
+        mlf__buf_printf(&text, "%s%s=%s", shown > 0 ? " " : "", run->metrics[k].key, number);
         shown++;
-        at += len;
     }
-    if (!cut.failed)
-        mlf__cli_print_text(stdout, cut.data);
-    mlf__buf_free(&cut);
-    printf("%*s  ", (int)(width - shown), "");
+    mlf__table_add(table, text.failed ? "?" : text.data);
+    mlf__buf_free(&text);
 }
 
-void mlf__runs_print_table(const mlf_run_list *list)
+mlf_status mlf__runs_print_table(const mlf_run_list *list)
 {
-    if (list->n_runs > 0)
-        printf("%-8s  %-9s  %-*s  %-19s  %-10s  %s\n", "RUN", "STATUS", NAME_WIDTH, "NAME",
-               "STARTED", "DURATION", "METRICS");
+    static const char *const titles[] = {"RUN", "STATUS", "NAME", "STARTED", "DURATION", "METRICS"};
+    struct mlf__table table = {.n_columns = MLF__ARRAY_LEN(titles), .max_width = NAME_WIDTH};
+
+    for (size_t i = 0; i < MLF__ARRAY_LEN(titles); i++)
+        mlf__table_add(&table, titles[i]);
     for (size_t i = 0; i < list->n_runs; i++) {
         const mlf_run_record *run = &list->runs[i];
-        char started[32], duration[32];
-        format_time(run->start_time_ms, started, sizeof(started));
-        format_run_time(run, duration, sizeof(duration));
-        printf("%.8s  %-9s  ", run->run_id, status_name(run->status));
-        print_column(run->name != NULL ? run->name : "", NAME_WIDTH);
-        printf("%-19s  %-10s  ", started, duration);
-        for (size_t k = 0; k < run->n_metrics && k < TABLE_METRICS; k++) {
-            printf("%s", k > 0 ? " " : "");
-            print_metric(&run->metrics[k]);
-        }
-        printf("%s\n", run->n_metrics > TABLE_METRICS ? " ..." : "");
+        char text[32];
+        mlf__table_addf(&table, "%.8s", run->run_id);
+        mlf__table_add(&table, run->deleted ? "deleted" : status_name(run->status));
+        mlf__table_add(&table, run->name);
+        mlf__cli_format_time(run->start_time_ms, text, sizeof(text));
+        mlf__table_add(&table, text);
+        format_run_time(run, text, sizeof(text));
+        mlf__table_add(&table, text);
+        add_metrics_cell(&table, run);
     }
+    return mlf__table_print(&table);
 }
 
 mlf_status mlf__runs_print_json(const mlf_run_list *list)
@@ -108,45 +104,17 @@ mlf_status mlf__runs_print_json(const mlf_run_list *list)
 
 /* ---- one run ---- */
 
-static void print_field(const char *name, const char *value)
+/* The metrics of the machine, or all others. */
+static void print_metrics(const mlf_run_record *run, const char *title, bool machine)
 {
-    printf("%-12s ", name);
-    mlf__cli_print_text(stdout, value);
-    printf("\n");
-}
+    bool any = false;
 
-static size_t widest(const mlf_pair *rows, size_t n)
-{
-    size_t width = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t len = strlen(rows[i].key);
-        width = len > width ? len : width;
-    }
-    return width > 40 ? 40 : width;
-}
-
-static void print_rows(const char *title, const mlf_pair *rows, size_t n)
-{
-    size_t width = widest(rows, n);
-
-    if (n == 0)
-        return;
-    printf("\n%s\n", title);
-    for (size_t i = 0; i < n; i++) {
-        printf("  ");
-        print_column(rows[i].key, width);
-        mlf__cli_print_text(stdout, rows[i].value);
-        printf("\n");
-    }
-}
-
-static void print_metrics(const mlf_run_record *run)
-{
-    if (run->n_metrics == 0)
-        return;
-    printf("\nMetrics (latest)\n");
     for (size_t i = 0; i < run->n_metrics; i++) {
+        if (mlf__is_machine_metric(run->metrics[i].key) != machine)
+            continue;
+        if (!any)
+            printf("\n%s\n", title);
+        any = true;
         printf("  ");
         print_metric(&run->metrics[i]);
         printf("  (step %lld)\n", (long long)run->metrics[i].step);
@@ -197,26 +165,39 @@ static void print_models(struct mlf__store *store, const mlf_run_record *run)
     }
 }
 
+static void print_experiment(struct mlf__store *store, const mlf_run_record *run)
+{
+    mlf_experiment experiment = {0};
+    struct mlf__buf text = {0};
+
+    if (store->ops->experiment_get(store, run->experiment_id, &experiment) == MLF_OK)
+        mlf__buf_printf(&text, "%s (%s)", experiment.name, run->experiment_id);
+    mlf__print_field("Experiment", text.data != NULL ? text.data : run->experiment_id);
+    mlf__buf_free(&text);
+    mlf_experiment_free(&experiment);
+}
+
 void mlf__runs_print_full(struct mlf__store *store, const mlf_run_record *run)
 {
     char text[32];
     char *uri = mlf__uri_display(store->uri);
 
-    print_field("Run", run->run_id);
-    print_field("Name", run->name != NULL ? run->name : "");
-    print_field("Status", status_name(run->status));
-    format_time(run->start_time_ms, text, sizeof(text));
-    print_field("Started", text);
+    mlf__print_field("Run", run->run_id);
+    mlf__print_field("Name", run->name);
+    mlf__print_field("Status", run->deleted ? "deleted" : status_name(run->status));
+    mlf__cli_format_time(run->start_time_ms, text, sizeof(text));
+    mlf__print_field("Started", text);
     format_run_time(run, text, sizeof(text));
-    print_field("Duration", text);
-    print_field("Experiment", run->experiment_id);
-    print_field("User", run->user != NULL ? run->user : "");
-    print_field("Artifacts", run->artifact_uri != NULL ? run->artifact_uri : "");
-    print_rows("Params", run->params, run->n_params);
-    print_metrics(run);
+    mlf__print_field("Duration", text);
+    print_experiment(store, run);
+    mlf__print_field("User", run->user);
+    mlf__print_field("Artifacts", run->artifact_uri);
+    mlf__print_pairs("Params", run->params, run->n_params);
+    print_metrics(run, "Metrics (latest)", false);
     print_inputs(run);
     print_models(store, run);
-    print_rows("Tags", run->tags, run->n_tags);
+    print_metrics(run, "Machine (latest)", true);
+    mlf__print_pairs("Tags", run->tags, run->n_tags);
     if (uri != NULL) {
         printf("\nIn the browser: mlflow server --backend-store-uri ");
         mlf__cli_print_text(stdout, uri);
