@@ -7,14 +7,17 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/packages.sh
 
-# What interop tests read back with: the MLflow of today, and the one whose schema we create.
-MLFLOW_TODAY=(mlflow==3.17.2 selenium==4.51.0)
-MLFLOW_SCHEMA=(mlflow==3.1.4)
-TEST_PACKAGES=("${BUILD_PACKAGES[@]}" binutils chromium chromium-driver clang clang-format clang-tidy g++
-    liblinear-tools libclang-rt-14-dev libsvm-dev libsvm-tools man-db musl-tools python3
+# What interop tests read back with: the MLflow of today, and the one whose schema we create. Old ones do not
+# start with the SQLAlchemy of today, which they allow.
+MLFLOW_TODAY=(mlflow==3.17.2 psutil==7.2.2 selenium==4.51.0)
+MLFLOW_SCHEMA=(mlflow==3.1.4 sqlalchemy==2.0.58)
+# With --full: versions between the two, and one whose schema is only read.
+MLFLOW_OTHERS=(mlflow==2.22.1 mlflow==3.5.1 mlflow==3.10.1)
+TEST_PACKAGES=("${BUILD_PACKAGES[@]}" bindfs binutils chromium chromium-driver clang clang-format clang-tidy g++ gfortran
+    libfann-dev libgsl-dev liblinear-tools libclang-rt-14-dev libsvm-dev libsvm-tools man-db musl-tools python3
     python3-venv sqlite3 strace util-linux)
 TEST_TOOLS=(gcc g++ clang clang-format clang-tidy meson ninja pkg-config nm objdump
-    svm-train liblinear-train chromium chromedriver musl-gcc python3 sqlite3 strace man setarch)
+    svm-train liblinear-train bindfs chromium chromedriver musl-gcc python3 sqlite3 strace man setarch)
 
 case "${1-}" in
 "") ;;
@@ -90,6 +93,14 @@ done
 prepare_python .venv "${MLFLOW_TODAY[@]}"
 prepare_python .venv-3.1 "${MLFLOW_SCHEMA[@]}"
 export MLF_TEST_PYTHON="$PWD/.venv/bin/python" MLF_TEST_PYTHON_31="$PWD/.venv-3.1/bin/python"
+if [ -n "${MLF_TEST_FULL-}" ]; then
+    for version in "${MLFLOW_OTHERS[@]}"; do
+        folder=".venv-${version#mlflow==}"
+        prepare_python "$folder" "$version" "${MLFLOW_SCHEMA[1]}"
+        MLF_TEST_PYTHONS="${MLF_TEST_PYTHONS-}:$PWD/$folder/bin/python"
+    done
+    export MLF_TEST_PYTHONS
+fi
 # A finding ends the test that made it.
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # Which program a test starts must not hang on what the caller has set.

@@ -66,7 +66,9 @@ class Folder:
         os.mkdir(self.work)
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(("MLF_", "MLFLOW_")) and key not in ("LD_PRELOAD", "LD_LIBRARY_PATH")}
-        self.env.update(MLF_SPOOL=self.spool, LC_ALL="C", TZ="UTC")
+        # Nearly all tests are about what the program logs; test_environment.py is about the rest.
+        self.env.update(MLF_SPOOL=self.spool, LC_ALL="C", TZ="UTC",
+                        MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING="false")
 
     def close(self):
         shutil.rmtree(self.path, ignore_errors=True)

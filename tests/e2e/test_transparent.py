@@ -63,6 +63,7 @@ def test_real_programs(tap):
             continue
         with folder() as f:
             os.mkdir(os.path.join(f.work, "data"))
+            os.mkdir(os.path.join(f.work, "mlruns"))  # else ls sees that its parent has a new folder
             f.write("data/text", b"".join(b"%d\n" % (i * 37 % 101) for i in range(500)))
             f.write("data/binary", bytes(range(256)) * 400)
             f.write("data/iris", IRIS)

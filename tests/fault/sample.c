@@ -77,6 +77,7 @@ static void add_metric(struct sample *sample, const char *key, int64_t step, dou
     event->value = value;
     event->run = run;
     event->model = model;
+    event->flags = model[0] != '\0' ? MLF__SRC_ADAPTER : MLF__SRC_EXPLICIT;
 }
 
 static void add_training(struct sample *sample)
@@ -99,6 +100,44 @@ static void add_training(struct sample *sample)
     event->model = MODEL;
     event = add_text(sample, MLF__EV_TRAIN_END, "libsvm", "");
     event->model = MODEL;
+}
+
+/* ---- what only the API logs ---- */
+
+static const char *const taken_texts[SAMPLE_TAKEN] = {
+    "{\"columns\":[\"x\",\"y\"],\"data\":[[1,\"a\"],[2,null]]}",
+    "{\"columns\":[\"y\",\"z\"],\"data\":[[\"b\",3]]}", "some text", "a long tag"};
+
+static void add_taken(struct sample *sample)
+{
+    const char *first[] = {sample->taken[0], "eval/table.json"};
+    const char *second[] = {sample->taken[1], "eval/table.json"};
+    const char *text[] = {sample->taken[2], "notes", "text.txt"};
+    add(sample, MLF__EV_TABLE, "", 2, first)->flags = MLF__EVF_TAKE;
+    add(sample, MLF__EV_TABLE, "", 2, second)->flags = MLF__EVF_TAKE;
+    add(sample, MLF__EV_ARTIFACT, "", 3, text)->flags = MLF__EVF_TAKE;
+    add_text(sample, MLF__EV_TAG, "long", sample->taken[3])->flags = MLF__EVF_SPOOLED;
+}
+
+static void add_api_calls(struct sample *sample)
+{
+    const char *file[] = {"the data", "", "", sample->data, "", "", "training"};
+    const char *web[] = {"web", "d1", "http", "{\"url\":\"http://x\"}", "{}", "{}", ""};
+    const char *points[] = {"web", "d1"};
+    add(sample, MLF__EV_INPUT, "", 7, file);
+    add(sample, MLF__EV_INPUT, "", 7, web);
+    add_text(sample, MLF__EV_TAG, "short-lived", "1");
+    add_text(sample, MLF__EV_TAG_DELETE, "short-lived", "");
+    struct mlf__event *event = add(sample, MLF__EV_METRIC, "acc", 2, points);
+    event->model = MODEL;
+    event->value = 0.75;
+    add_taken(sample);
+    event = add_text(sample, MLF__EV_RUN_RESUME, "", "");
+    event->run = CHILD;
+    add_metric(sample, "loss", 2, 2, CHILD, "");
+    event = add_text(sample, MLF__EV_RUN_END, "", "");
+    event->run = CHILD;
+    event->step = MLF_RUN_FAILED;
 }
 
 static void add_events(struct sample *sample)
@@ -127,6 +166,7 @@ static void add_events(struct sample *sample)
     event = add_text(sample, MLF__EV_RUN_END, "", "");
     event->run = CHILD;
     event->step = MLF_RUN_KILLED;
+    add_api_calls(sample);
     add_text(sample, UNKNOWN_KIND, "note", "something");
     add_text(sample, MLF__EV_EXIT, "", "")->step = 3 << 8;
 }
@@ -158,6 +198,9 @@ void sample_init(struct sample *sample)
     snprintf(sample->data, sizeof(sample->data), "%s/data", sample->folder);
     snprintf(sample->model, sizeof(sample->model), "%s/data.model", sample->folder);
     snprintf(sample->database, sizeof(sample->database), "%s/mlflow.db", sample->folder);
+    for (int i = 0; i < SAMPLE_TAKEN; i++)
+        snprintf(sample->taken[i], sizeof(sample->taken[i]), "%s/01234567-10-%032d.take",
+                 sample->folder, i);
     write_file(sample->data, "+1 1:0.5 2:1\n-1 1:1 2:0.5\n");
     write_file(sample->model, "svm_type c_svc\nkernel_type rbf\n");
     struct mlf__config *config = &sample->config;
@@ -190,6 +233,8 @@ void sample_fresh(const struct sample *sample)
     }
     snprintf(path, sizeof(path), "%s/mlruns", sample->folder);
     remove_tree(path);
+    for (int i = 0; i < SAMPLE_TAKEN; i++)
+        write_file(sample->taken[i], taken_texts[i]);
     if (image == NULL) {
         static char bytes[4 << 20];
         struct mlf__store *store;

@@ -6,12 +6,13 @@
 
 #include "autolog/apply.h"
 
-enum { SAMPLE_MAX = 40 };
+enum { SAMPLE_MAX = 64, SAMPLE_TAKEN = 4 };
 
 struct sample {
-    char folder[64]; /* everything lies in it */
-    char data[96];   /* a data file that was read */
-    char model[96];  /* a model file that was written */
+    char folder[64];               /* everything lies in it */
+    char data[96];                 /* a data file that was read */
+    char model[96];                /* a model file that was written */
+    char taken[SAMPLE_TAKEN][128]; /* files that are handed over: they are gone once stored */
     char database[96];
     struct mlf__config config;
     struct mlf__event events[SAMPLE_MAX];
@@ -22,7 +23,7 @@ struct sample {
 void sample_init(struct sample *sample);
 /* Removes the folder. */
 void sample_free(struct sample *sample);
-/* Puts a fresh, empty database in place of the one that is there. */
+/* Puts a fresh, empty database in place of the one that is there, and the files that are handed over. */
 void sample_fresh(const struct sample *sample);
 /* What the database says, without what is random or tells the time. Owned by the caller (mlf__free). */
 char *sample_dump(const struct sample *sample);

@@ -152,7 +152,7 @@ static void look_at_header(void)
     mlf__ring_collector(world.ring, &id);
     mlf__ring_producers_dead(world.ring);
     mlf__ring_has_adapter(world.ring, "libsvm");
-    mlf__ring_begin_training(world.ring, 1, 2);
+    mlf__trainings_begin(mlf__ring_trainings(world.ring), 1, 2);
 }
 
 static void step(struct input *input)

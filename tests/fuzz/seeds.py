@@ -195,6 +195,12 @@ def apply_seeds():
     yield "model_id_too_long", b"\0" + event(MODEL, model=own(b"m-" + b"0" * 60), text=b"\0n\0f\0v")
     yield "model_id_bad", b"\0" + event(METRIC, model=own(b"no model")) + \
         event(MODEL, model=own(b"no model"), text=b"\0n")
+    details = (b'{"params":{"p":"1","":"x"},"tags":{"t":"u"},"metadata":{"a":[1]},'
+               b'"signature":{"inputs":[{"type":"double"}]},"experiment_name":"lone"}')
+    yield "model_alone", b"\0" + event(
+        MODEL, model=b"\1", text=b"\0lone\0file\0" + b"1\0kind\0" + details, flags=0x400)
+    yield "model_taken", b"\0" + event(METRIC, model=b"\1") + event(
+        MODEL, model=b"\1", text=b"\0n\0f\0v\0t\0{\"params\":7,\"tags\":[", flags=0x200)
     yield "run_id_too_long", b"\0" + event(METRIC, run=own(b"f" * 100)) + event(METRIC)
     yield "run_id_bad", b"\0" + event(METRIC, run=own(b"../../x")) + event(TAG, own(b"k"), text=b"v")
     yield "bad_keys", b"\0" + event(METRIC, own(b"a\xffb")) + event(METRIC, own(b"../x")) + \
@@ -210,11 +216,140 @@ def apply_seeds():
         event(METRIC, run=b"\2")
 
 
+# ---- elf: a file, made of its sections ----
+
+def elf(sections, count=None, names=None, machine=62, wide=True):
+    """|sections|: (name, type, link, flags, data); the last one is made here and holds the names."""
+    texts, offsets = b"\0", []
+    for name, *_ in sections + [(b".shstrtab",)]:
+        offsets.append(len(texts))
+        texts += name + b"\0"
+    rows = sections + [(b".shstrtab", 3, 0, 0, texts)]
+    head = 64 if wide else 52
+    data, headers = b"", b""
+    for offset, (_, kind, link, flags, content) in zip(offsets, rows):
+        at = head + len(data)
+        headers += struct.pack("<IIQQQQIIQQ" if wide else "<IIIIIIIIII", offset, kind, flags, 0, at,
+                               len(content), link, 0, 1, 0)
+        data += content
+    count, names = count or len(rows), names or len(rows) - 1
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + b"\0" * 9
+    return ident + struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", 3, machine, 1, 0, 0,
+                               head + len(data), 0, head, 0, 0, 64 if wide else 40, count,
+                               names) + data + headers
+
+
+def note(name, kind, content):
+    pad = -len(content) % 4
+    return struct.pack("<III", len(name), len(content), kind) + name + content + b"\0" * pad
+
+
+def elf_seeds():
+    strings = b"\0libc.so.6\0libtrain.so.2\0$ORIGIN/../lib:/opt/lib\0"
+    tags = ((1, 1), (14, 11), (29, 25), (0, 0))
+    parts = [(b".dynstr", 3, 0, 0, strings),
+             (b".dynamic", 6, 0, 0, b"".join(struct.pack("<qQ", *tag) for tag in tags)),
+             (b".note.gnu.build-id", 7, 0, 0, note(b"GNU\0", 3, bytes(range(20)))),
+             (b".comment", 1, 0, 0x30, b"GCC: (Debian 12.2.0-14) 12.2.0\0Debian clang version 14.0.6\0"),
+             (b".GCC.command.line", 1, 0, 0x30, b"GNU C17 12.2.0 -O2 -DTOKEN=x\0")]
+    yield "library", elf(parts)
+    yield "debug_producer", elf(parts[:4] + [(b".debug_str", 1, 0, 0x30,
+                                              b"main\0GNU Fortran2008 12.2.0 -O3\0int\0")])
+    yield "narrow", elf([(b".dynstr", 3, 0, 0, strings),
+                         (b".dynamic", 6, 0, 0, b"".join(struct.pack("<iI", *tag) for tag in tags))],
+                        machine=3, wide=False)
+    yield "compressed", elf([(b".comment", 1, 0, 0x830, b"x" * 40)])
+    yield "many_sections", elf(parts, count=0xffff)
+    yield "names_outside", elf(parts, names=99)
+    yield "string_outside", elf([(b".dynstr", 3, 0, 0, b"no end"),
+                                 (b".dynamic", 6, 0, 0, struct.pack("<qQqQ", 1, 3, 14, 1 << 63))])
+    yield "note_too_long", elf([(b".note", 7, 0, 0, struct.pack("<III", 4, 1 << 31, 3) + b"GNU\0")])
+    yield "note_name_too_long", elf([(b".note", 7, 0, 0, struct.pack("<III", 0xffffffff, 4, 3))])
+    yield "no_elf", b"#!/bin/sh\nexit 0\n"
+    yield "cut", elf(parts)[:100]
+
+
+# ---- proc: the parser's number, then the text ----
+
+def proc_seeds():
+    yield "cpu", b"\0cpu  10 2 30 400 5 6 7 8 9 10\ncpu0 1 2 3 4\n"
+    yield "cpu_overflow", b"\0cpu  " + b"99999999999999999999 " * 10
+    yield "memory", b"\1MemTotal:  16000 kB\nMemFree: 10 kB\nMemAvailable:  8000 kB\n"
+    yield "memory_old", b"\1MemTotal:  16000 kB\nMemFree: 10 kB\nBuffers: 1 kB\nCached: 5 kB\n"
+    yield "traffic", b"\2Inter-|\n face |bytes\n  lo: 1 2 3 4 5 6 7 8 9 10\neth0:5 0 0 0 0 0 0 0 6 0\n"
+    yield "stat", (b"\x0342 (a ) b) S 1 2 3 4 -1 0 0 0 0 0 100 50 7 3 20 0 4 0 9999 1000000 256 "
+                   b"18446744073709551615 1 1\n")
+    yield "children", b"\x0412 13 99999999999 14 x"
+    yield "maps", (b"\x0555d0-55e0 r-xp 00000000 08:01 12   /usr/bin/train\n"
+                   b"7f00-7f10 r-xp 0 08:01 13 /usr/lib/libm.so.6\n7f10-7f20 r--p 0 08:01 13 /x\n"
+                   b"7f20-7f30 r-xp 0 00:01 14 /memfd:x (deleted)\n7ffd-7ffe r-xp 0 0 0 [vdso]\n")
+    yield "cpuinfo", b"\6processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n\n"
+    yield "environ", b"\7A=1\0NAME=value\0NAME\0=x\0NAME="
+
+
+# ---- model: an even byte and an MLmodel, or an odd one and coefficients ----
+
+def mlmodel(text):
+    return b"\0" + text
+
+
+def linear(text):
+    return b"\1" + text
+
+
+def model_seeds():
+    yield "mlmodel", mlmodel(
+        b"artifact_path: /m\nflavors:\n  linear:\n    data: data/linear.json\n    version: 1\n"
+        b"  python_function:\n    env:\n      conda: conda.yaml\n    python_version: 3.11.7\n"
+        b"signature:\n  inputs: '[{\"type\": \"double\", \"name\": \"it''s\"}]'\n  params: null\n")
+    yield "styles", mlmodel(b"a: \"x\\ty\"\nb: |\n  one\n  two\nc: >-\n  three\n  four\nd: [1, {e: f}]\n"
+                            b"'g h': !!str 5\n? i\n: ~\nj:\n- k\n-\n  - l\n")
+    yield "alias", mlmodel(b"a: &x [1]\nb: [*x, *x]\n")
+    yield "documents", mlmodel(b"%YAML 1.1\n---\na: b\n...\n---\nc: d\n")
+    yield "twice", mlmodel(b"a: b\na: c\n")
+    yield "deep", mlmodel(b"a: " + b"[" * 63 + b"x" + b"]" * 63)
+    yield "too_deep", mlmodel(b"a: " + b"{b: " * 200)
+    yield "control", mlmodel(b"a: \"\\0\\x01\\u0085\\uFEFF\"\n")
+    yield "not_utf8", mlmodel(b"a: \xff\xfe\n")
+    yield "signature_no_json", mlmodel(b"signature:\n  inputs: '['\n  outputs: [a]\n")
+    yield "regression", linear(b'{"version":1,"kind":"regression","n_features":2,"n_outputs":1,'
+                               b'"coefficients":[0.1,-2e-300],"intercepts":[5],"feature_names":null}')
+    yield "softmax", linear(b'{"version":1,"kind":"softmax","n_features":1,"n_outputs":2,"coefficients":[1,2],'
+                            b'"intercepts":[0,0],"class_names":["a","b"]}')
+    yield "huge_shape", linear(b'{"version":1,"kind":"regression","n_features":2147483647,'
+                               b'"n_outputs":2147483647,"coefficients":[],"intercepts":[]}')
+    yield "not_finite", linear(b'{"version":1,"kind":"logistic","n_features":1,"n_outputs":1,'
+                               b'"coefficients":[1e999],"intercepts":[0]}')
+    yield "truncated", linear(b'{"version":1,"kind":"logistic","n_feat')
+
+
+# ---- search: the subject, then filter, token and orders ----
+
+def search_seeds():
+    yield "runs", (b"\0metrics.a > 0.5 AND params.`a` = 'x' and tags.\"b c\" IS NULL\0\0"
+                   b"metrics.a DESC\0params.a\0start_time ASC")
+    yield "runs_lists", b"\0run_id IN ('a', \"b\" 'c') AND status NOT LIKE 'x' AND run_id NOT IN('d',)\0"
+    yield "runs_attributes", b"\0attr.`Run Name` ILIKE 'R%' AND Created >= 1.5e3 AND end_time != -1\0\0`Created` desc"
+    yield "runs_datasets", b"\0dataset.name = 'iris' AND datasets.context IN ('a') AND dataset.digest LIKE '_%'\0"
+    yield "runs_quotes", b"\0params.a = 'it''s' AND params.b = \"x\\\"y\" AND params.`c``d` = '\0\0metrics.`a b"
+    yield "runs_signs", b"\0metrics.a-b/c > +1 AND metrics.x->y = -1 -- x\0"
+    yield "runs_many", b"\0" + b"metrics.a > 0 AND " * 60
+    yield "runs_deep", b"\0" + b"run_id IN (" * 100 + b")" * 100
+    yield "experiments", (b"\1name LIKE 'D%' AND experiment_id IN ('0') AND tags.a IS NOT NULL AND "
+                          b"creation_time > 1\0\0name\0experiment_id DESC")
+    yield "models", (b"\2name in ('model', 3) AND metrics.a < inf AND params.a = x AND status = 'READY' AND "
+                     b"creation_time > 1\0\0metrics.a DESC\0model_type")
+    yield "token", b"\0\0eyJvZmZzZXQiOiAxMH0=\0"
+    yield "token_of_models", (b"\2\0eyJvZmZzZXQiOjEsImV4cGVyaW1lbnRfaWRzIjpudWxsLCJmaWx0ZXJfc3RyaW5nIjpudWxsLCJv"
+                              b"cmRlcl9ieSI6bnVsbH0=\0")
+
+
 def main():
     folder = sys.argv[1]
     for target, seeds in (("ring", ring_seeds), ("journal", journal_seeds),
                           ("cmdline", cmdline_seeds), ("recogniser", recogniser_seeds),
-                          ("apply", apply_seeds)):
+                          ("apply", apply_seeds), ("elf", elf_seeds), ("proc", proc_seeds),
+                          ("model", model_seeds), ("search", search_seeds)):
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         for name, data in seeds():
             with open(os.path.join(folder, target, name), "wb") as file:

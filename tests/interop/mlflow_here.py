@@ -30,7 +30,9 @@ def require():
     if os.environ.get("MLF_INTEROP_PYTHON") != python:
         quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
                  "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore",
-                 "MLFLOW_LOGGING_LEVEL": "ERROR"}
+                 "MLFLOW_LOGGING_LEVEL": "ERROR",
+                 # Both sides log what the program says, and nothing of the machine (test_system.py does).
+                 "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false"}
         os.execve(python, [python, *sys.argv], {**os.environ, **quiet, "MLF_INTEROP_PYTHON": python})
     for name in list(os.environ):
         if name.startswith("MLFLOW_TRACKING") or name.startswith("MLFLOW_EXPERIMENT"):

@@ -24,7 +24,8 @@ MAY_INCLUDE = {
 THIRD_PARTY = {
     r"sqlite3\.h": ("tracking/sql/sqlite.c",),
     r"pcre2\.h": ("autolog/regex.c",),
-    r"openssl/.*": ("tracking/digest.c",),
+    r"openssl/.*": ("tracking/digest.c", "tracking/base64.c"),
+    r"yaml\.h": ("tracking/models/mlmodel.c",),
     r"cjson/.*|cJSON\.h": ("tracking/", "autolog/", "cli/"),
     r"libsvm/.*|svm\.h": ("hooks/adapters/", "examples/"),
     r"gsl/.*": ("examples/",),
@@ -36,12 +37,14 @@ INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*([<\"])([^>\"]+)[>\"]", re.MUL
 
 def own_header_first(path, text):
     """A .c file with a header of its own includes that, or the private one beside it (x_layout.h of
-    x.c), before any other but the one that pins symbols."""
+    x.c), before any other but the one that pins symbols. Examples build alone and name no folder."""
     header = path[:-2] + ".h"
     if not path.endswith(".c") or not os.path.exists(os.path.join(sys.argv[1], header)):
         return True
     targets = [match.group(2) for match in INCLUDE.finditer(text)]
     first = next((name for name in targets if name != "core/compat_glibc.h"), "")
+    if path.startswith("examples" + os.sep):
+        header = os.path.basename(header)
     return first == header or first.startswith(path[:-2] + "_")
 
 

@@ -49,19 +49,17 @@ static mlf_status turn(const char *operation)
 #define OPERATIONS(XX)                                                                             \
     XX(begin, (struct mlf__store * store), (real(store)))                                          \
     XX(commit, (struct mlf__store * store), (real(store)))                                         \
-    XX(experiment_ensure,                                                                          \
-       (struct mlf__store * store, const char *name, mlf_experiment *out),                 \
+    XX(experiment_ensure, (struct mlf__store * store, const char *name, mlf_experiment *out),      \
        (real(store), name, out))                                                                   \
-    XX(experiment_by_name,                                                                         \
-       (struct mlf__store * store, const char *name, mlf_experiment *out),                 \
+    XX(experiment_by_name, (struct mlf__store * store, const char *name, mlf_experiment *out),     \
        (real(store), name, out))                                                                   \
-    XX(experiment_get, (struct mlf__store * store, const char *id, mlf_experiment *out),   \
+    XX(experiment_get, (struct mlf__store * store, const char *id, mlf_experiment *out),           \
        (real(store), id, out))                                                                     \
     XX(run_create, (struct mlf__store * store, const struct mlf__run_create *run),                 \
        (real(store), run))                                                                         \
     XX(run_update, (struct mlf__store * store, const char *id, int status, int64_t end_ms),        \
        (real(store), id, status, end_ms))                                                          \
-    XX(run_get, (struct mlf__store * store, const char *id, mlf_run_record *out),          \
+    XX(run_get, (struct mlf__store * store, const char *id, mlf_run_record *out),                  \
        (real(store), id, out))                                                                     \
     XX(log_param,                                                                                  \
        (struct mlf__store * store, const char *id, const char *key, const char *value,             \
@@ -71,20 +69,25 @@ static mlf_status turn(const char *operation)
        (real(store), metrics, n))                                                                  \
     XX(set_tag, (struct mlf__store * store, const char *id, const char *key, const char *value),   \
        (real(store), id, key, value))                                                              \
+    XX(delete_tag, (struct mlf__store * store, const char *id, const char *key),                   \
+       (real(store), id, key))                                                                     \
     XX(log_input,                                                                                  \
        (struct mlf__store * store, const char *id, const struct mlf__dataset_input *input),        \
        (real(store), id, input))                                                                   \
     XX(model_create, (struct mlf__store * store, const struct mlf__model_create *model),           \
        (real(store), model))                                                                       \
     XX(model_params,                                                                               \
-       (struct mlf__store * store, const char *id, const mlf_key_value *params, size_t n), \
+       (struct mlf__store * store, const char *id, const mlf_key_value *params, size_t n),         \
        (real(store), id, params, n))                                                               \
     XX(model_finalize, (struct mlf__store * store, const char *id, int status),                    \
        (real(store), id, status))                                                                  \
     XX(model_output, (struct mlf__store * store, const char *id, const char *model, int64_t step), \
        (real(store), id, model, step))                                                             \
+    XX(model_link_metrics,                                                                         \
+       (struct mlf__store * store, const char *id, const char *model, int64_t step),               \
+       (real(store), id, model, step))                                                             \
     XX(model_delete, (struct mlf__store * store, const char *id), (real(store), id))               \
-    XX(model_get, (struct mlf__store * store, const char *id, mlf_logged_model *out),      \
+    XX(model_get, (struct mlf__store * store, const char *id, mlf_logged_model *out),              \
        (real(store), id, out))
 
 #define DEFINE(name, parameters, arguments)                                                        \

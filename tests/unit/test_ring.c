@@ -159,10 +159,11 @@ static void test_counters(void)
     mlf__ring_set_adapter(ring, "libsvm");
     OK(mlf__ring_has_adapter(ring, "libsvm") && !mlf__ring_has_adapter(ring, "libfann"),
        "an adapter is known by its library");
-    IS(mlf__ring_begin_training(ring, 7, 3), 1, "the first training is the run's own");
-    IS(mlf__ring_begin_training(ring, 7, 4), 1, "so is one with equal params and other metrics");
-    IS(mlf__ring_begin_training(ring, 7, 6), 3, "metrics that are there already need another run");
-    IS(mlf__ring_begin_training(ring, 8, 8), 4, "and so do other params");
+    struct mlf__trainings *trainings = mlf__ring_trainings(ring);
+    IS(mlf__trainings_begin(trainings, 7, 3), 1, "the first training is the run's own");
+    IS(mlf__trainings_begin(trainings, 7, 4), 1, "so is one with equal params and other metrics");
+    IS(mlf__trainings_begin(trainings, 7, 6), 3, "metrics that are there already need another run");
+    IS(mlf__trainings_begin(trainings, 8, 8), 4, "and so do other params");
     mlf__ring_detach(ring);
 }
 

@@ -182,6 +182,7 @@ int main(void)
     if (mkdtemp(folder) == NULL || chdir(folder) != 0 || setenv("MLF_SPOOL", folder, 1) != 0)
         return 1;
     unsetenv("MLFLOW_TRACKING_URI");
+    setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false", 1);
     test_first_calls();
     fflush(stdout);
     pid_t pid = fork();

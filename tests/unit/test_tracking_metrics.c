@@ -75,7 +75,7 @@ static void special_values_are_stored_as_mlflow_does(void)
         "0|0|0|1|1|real|0\n1|1|0|0|0|real|0\n2|0|1|0|0|real|0\n3|0|0|0|0|real|1\n",
         "as 0 with a mark, and as the largest numbers");
     mlf_metric_list page;
-    IS(store->ops->metric_history(store, RUN, "special", 0, 10, &page), MLF_OK, "read back");
+    IS(store->ops->metric_history(store, RUN, "special", NULL, 10, &page), MLF_OK, "read back");
     IS(page.n_metrics, 4, "there are four");
     OK(isnan(page.metrics[0].value), "NaN is NaN again");
     OK(page.metrics[1].value == DBL_MAX, "infinity is the largest number");
@@ -169,27 +169,78 @@ static void many_runs_and_keys_fit_in_a_batch(void)
 
 static void histories_come_in_pages(void)
 {
-    mlf_metric_list page;
-    const struct mlf__metric batch[] = {point("h", 2, 30, 3), point("h", 1, 10, 1),
-                                        point("h", 0, 20, 2), point("h", 0, 20, 1)};
-    IS(store->ops->log_metrics(store, batch, 4), MLF_OK, "points in any order");
-    IS(store->ops->metric_history(store, RUN, "h", 1, 2, &page), MLF_OK, "a page is read");
-    IS(page.n_metrics, 2, "of the size asked for");
-    OK(page.metrics[0].timestamp_ms == 20 && page.metrics[0].value == 1 && page.metrics[1].value == 2,
-       "by time, step and value");
-    mlf_metric_list_free(&page);
-    IS(store->ops->metric_history(store, RUN, "none", 0, 2, &page), MLF_OK, "of no such key");
+    mlf_metric_list page, next;
+    const struct mlf__metric batch[] = {
+        point("h", 2, 30, 3),  point("h", 1, 10, 1),  point("h", 0, 20, 2),
+        point("h", 0, 20, 1),  point("h", 0, 20, 0),  point("h", 0, 20, NAN),
+        point("h", 0, 20, -1), point("h", -3, 20, 7), point("h", 0, 20, INFINITY)};
+    static const char want[] = "10/1/1 20/-3/7 20/0/-1 20/0/0 20/0/nan 20/0/1 20/0/2 "
+                               "20/0/1.79769e+308 30/2/3 ";
+    IS(store->ops->log_metrics(store, batch, MLF__ARRAY_LEN(batch)), MLF_OK, "points in any order");
+    for (size_t size = 1; size <= 10; size++) {
+        char got[500] = "";
+        size_t len = 0;
+        mlf_status status = store->ops->metric_history(store, RUN, "h", NULL, size, &page);
+        while (status == MLF_OK && page.n_metrics > 0 && page.n_metrics <= size) {
+            for (size_t i = 0; i < page.n_metrics; i++)
+                len += (size_t)snprintf(got + len, sizeof(got) - len, "%lld/%lld/%g ",
+                                        (long long)page.metrics[i].timestamp_ms,
+                                        (long long)page.metrics[i].step, page.metrics[i].value);
+            status = store->ops->metric_history(store, RUN, "h", &page.metrics[page.n_metrics - 1],
+                                                size, &next);
+            mlf_metric_list_free(&page);
+            page = next;
+        }
+        mlf_metric_list_free(&page);
+        IS(status, MLF_OK, "pages are read");
+        STR(got, want, "by time, step and value, NaN behind 0");
+    }
+    IS(store->ops->metric_history(store, RUN, "none", NULL, 2, &page), MLF_OK, "of no such key");
     IS(page.n_metrics, 0, "there is nothing");
     mlf_metric_list_free(&page);
+}
+
+/* Enough points of a run that its pages are read in the order of the primary key. */
+static void long_histories_come_in_pages(void)
+{
+    enum { POINTS = 11000, PAGE = 1000 };
+    static struct mlf__metric batch[2 * POINTS];
+    mlf_metric_list page;
+    mlf_metric_record last;
+    const mlf_metric_record *after = NULL;
+    size_t n = 0, pages = 0;
+    bool ordered = true;
+    for (int i = 0; i < POINTS; i++) {
+        batch[2 * i] = point("long", i, i / 3, i % 5 == 0 ? NAN : i);
+        batch[2 * i + 1] = batch[2 * i];
+        batch[2 * i + 1].run_id = OTHER;
+    }
+    IS(store->ops->log_metrics(store, batch, 2 * POINTS), MLF_OK, "long histories of two runs");
+    while (store->ops->metric_history(store, RUN, "long", after, PAGE, &page) == MLF_OK &&
+           page.n_metrics > 0) {
+        for (size_t i = 0; i < page.n_metrics; i++, n++)
+            ordered = ordered && page.metrics[i].step == (int64_t)n;
+        last = page.metrics[page.n_metrics - 1];
+        after = &last;
+        pages++;
+        mlf_metric_list_free(&page);
+    }
+    mlf_metric_list_free(&page);
+    OK(ordered, "each point comes once, in order");
+    IS(n, POINTS, "all of one run");
+    IS(pages, POINTS / PAGE, "in full pages");
 }
 
 int main(void)
 {
     const struct mlf__run_create run = {.run_id = RUN, .experiment_id = "0", .name = "r"};
+    const struct mlf__run_create other = {.run_id = OTHER, .experiment_id = "0", .name = "o"};
     folder_make();
     snprintf(path, sizeof(path), "%s", in_folder("mlflow.db"));
     store = open_store(uri_of("mlflow.db"), MLF__STORE_WRITE);
-    if (OK(store != NULL && store->ops->run_create(store, &run) == MLF_OK, "a run is there")) {
+    if (OK(store != NULL && store->ops->run_create(store, &run) == MLF_OK &&
+               store->ops->run_create(store, &other) == MLF_OK,
+           "two runs are there")) {
         the_latest_is_by_step_time_value();
         special_values_are_stored_as_mlflow_does();
         duplicates_are_dropped();
@@ -197,6 +248,7 @@ int main(void)
         bad_batches_write_nothing();
         many_runs_and_keys_fit_in_a_batch();
         histories_come_in_pages();
+        long_histories_come_in_pages();
     }
     mlf__store_close(store);
     folder_remove();

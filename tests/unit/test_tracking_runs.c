@@ -12,8 +12,7 @@
 static struct mlf__store *store;
 static const char *path;
 
-static const mlf_key_value tags[] = {{"mlflow.user", "ann"},
-                                             {"mlflow.source.type", "LOCAL"}};
+static const mlf_key_value tags[] = {{"mlflow.user", "ann"}, {"mlflow.source.type", "LOCAL"}};
 
 static const struct mlf__run_create new_run = {
     .run_id = RUN,
