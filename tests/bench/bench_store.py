@@ -84,7 +84,8 @@ def rows_of(program_output, path):
 
 def through_collector(program, uri, points, keys, paced, state):
     """The ring lies where it does without settings, the spill in |state|, on the disk that is measured."""
-    env = bench.environment(MLFLOW_TRACKING_URI=uri, XDG_STATE_HOME=state)
+    env = bench.environment(MLFLOW_TRACKING_URI=uri, XDG_STATE_HOME=state,
+                            MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING="false")
     with subprocess.Popen([program, "produce", str(points), str(keys), "1" if paced else "0"],
                           env=env, stdout=subprocess.PIPE, text=True) as process:
         about = json.loads(process.stdout.readline())

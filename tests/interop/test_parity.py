@@ -63,7 +63,8 @@ def rows(path, columns):
         for row in db.execute(f"SELECT {', '.join(wanted)} FROM {table}"):
             cells = {key: masked(value, names, folder) for key, value in zip(wanted, row)}
             key = cells.get("key", cells.get("tag_key", ""))
-            if table.endswith("tags") and str(key).startswith("mlf."):
+            # Only our program lies in a repository, when the tree is one.
+            if table.endswith("tags") and str(key).startswith(("mlf.", "mlflow.source.git.")):
                 continue
             if key in PLACE_TAGS:
                 cells["value" if "value" in cells else "tag_value"] = "<place>"

@@ -11,7 +11,7 @@ TOKEN = re.compile(
 def files(root, *suffixes):
     """Paths relative to |root| of our own files with these suffixes; build folders are left out."""
     for folder, names, entries in os.walk(root):
-        names[:] = sorted(name for name in names if name not in (".git", ".venv", "__pycache__")
+        names[:] = sorted(name for name in names if name not in (".git", "__pycache__") and not name.startswith(".venv")
                           and not os.path.isdir(os.path.join(folder, name, "meson-private")))
         for entry in sorted(entries):
             path = os.path.relpath(os.path.join(folder, entry), root)
