@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+static void say_line(const char *who, const char *format, va_list args) MLF__PRINTF(2, 0);
+
 /* Messages quote what was typed and what is stored; neither may drive the terminal. */
 static void say_line(const char *who, const char *format, va_list args)
 {
@@ -75,13 +77,30 @@ int mlf__cli_finish(int code)
     return MLF__EXIT_FAILED;
 }
 
+size_t mlf__cli_harmful(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    if (at[0] < 0x20 || at[0] == 0x7f)
+        return 1;
+    /* C1 controls: U+0080 … U+009F. */
+    if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+        return 2;
+    if (at[0] != 0xe2)
+        return 0;
+    /* Ends of lines and paragraphs, and what turns the direction of the line round: U+200E, U+200F, U+2028 … U+202E, and
+     * U+2066 … U+2069. */
+    bool turns =
+        at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae));
+    return turns || (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9) ? 3 : 0;
+}
+
 void mlf__cli_print_text(FILE *out, const char *text)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        /* C1 controls in UTF-8 are 0xc2 followed by 0x80 … 0x9f. */
-        bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-        fputc(*at < 0x20 || *at == 0x7f || c1 ? '?' : *at, out);
-        at += c1;
+    while (*text != '\0') {
+        size_t harmful = mlf__cli_harmful(text);
+        fputc(harmful > 0 ? '?' : *text, out);
+        text += harmful > 0 ? harmful : 1;
     }
 }
 

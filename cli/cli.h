@@ -54,7 +54,10 @@ int mlf__cli_fail(void);
 /* Flushes stdout; |code|, or MLF__EXIT_FAILED with a message when it could not be written. */
 int mlf__cli_finish(int code);
 
-/* |text| with control characters replaced, so that stored text cannot drive the terminal. */
+/* Bytes of the character at |text|, which is not at its end, when it would drive the terminal or disguise the text
+ * around it; else 0. */
+size_t mlf__cli_harmful(const char *text);
+/* |text| with such characters replaced, so that stored text cannot drive the terminal. */
 void mlf__cli_print_text(FILE *out, const char *text);
 /* "2.1 s", "35 ms", "1 min 05 s", "2 h 03 min". */
 void mlf__cli_format_duration(int64_t ms, char *out, size_t size);

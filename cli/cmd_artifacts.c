@@ -100,7 +100,8 @@ static mlf_status print_json(const struct place *place, const mlf_file_list *lis
     return mlf__json_print(NULL);
 }
 
-/* The files of a folder and of those in it, which a table can show at once. */
+/* The files of a folder and of those in it, which a table can show at once. A link to a folder is shown and not
+ * followed: it may lead in a circle. */
 static mlf_status add_rows(struct mlf__table *table, const char *local, const char *relative,
                            int depth)
 {
@@ -117,10 +118,16 @@ static mlf_status add_rows(struct mlf__table *table, const char *local, const ch
         }
         const char *slash = strrchr(file->path, '/');
         struct mlf__buf path = {0};
+        struct stat st;
         mlf__buf_printf(&path, "%s/%s", local, slash != NULL ? slash + 1 : file->path);
-        status = path.failed          ? MLF_ERR_NOMEM
-                 : depth >= DEPTH_MAX ? MLF_OK
-                                      : add_rows(table, path.data, file->path, depth + 1);
+        if (path.failed) {
+            status = MLF_ERR_NOMEM;
+        } else if (lstat(path.data, &st) == 0 && S_ISLNK(st.st_mode)) {
+            mlf__table_add(table, "link");
+            mlf__table_add(table, file->path);
+        } else if (depth < DEPTH_MAX) {
+            status = add_rows(table, path.data, file->path, depth + 1);
+        }
         mlf__buf_free(&path);
     }
     mlf_file_list_free(&list);

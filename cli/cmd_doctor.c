@@ -165,19 +165,32 @@ static void check_schema(struct report *report, struct mlf__store *store)
     add(report, "database", writable ? NULL : trouble, "%s", path);
 }
 
-/* Where a store that is not there yet would be made. */
-static void check_absent(struct report *report)
+/* Where a store that is not there yet would be made: a run makes the database, and not its directory. */
+static void check_absent(struct report *report, const char *uri)
 {
-    add(report, "store", NULL, "there is none yet; the first run makes it");
+    static const char prefix[] = "sqlite:///";
+    const char *path = strncmp(uri, prefix, strlen(prefix)) == 0 ? uri + strlen(prefix) : "";
+    char directory[PATH_MAX], trouble[128] = "";
+
+    snprintf(directory, sizeof(directory), "%.*s", (int)strcspn(path, "?"), path);
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    if (slash != NULL && access(directory, W_OK) != 0)
+        snprintf(trouble, sizeof(trouble), "the first run could not make it in its directory: %s",
+                 strerror(errno));
+    add(report, "store", trouble, "there is none yet%s",
+        *trouble == '\0' ? "; the first run makes it" : "");
 }
 
-static void check_store(struct report *report, struct mlf__store *store, mlf_status status)
+static void check_store(struct report *report, const char *uri, struct mlf__store *store,
+                        mlf_status status)
 {
     if (store != NULL) {
         add(report, "store", NULL, "%s, opened", store->ops->name);
         check_schema(report, store);
     } else if (status == MLF_ERR_NOT_FOUND) {
-        check_absent(report);
+        check_absent(report, uri);
     } else {
         add(report, "store", mlf__errmsg(), "cannot be opened");
     }
@@ -362,7 +375,11 @@ static bool log_run(struct report *report, const char *uri)
     char id[MLF__ID_SIZE];
 
     mlf__new_id(id);
-    mlf_status status = mlf__store_open(uri, MLF__STORE_WRITE, &store);
+    mlf_status status = MLF_OK;
+    if (mlf__env_is_on(MLF__ENV_MLF_OFF))
+        status = mlf__fail(MLF_ERR_OFF, "mlf is switched off by MLF_OFF");
+    if (status == MLF_OK)
+        status = mlf__store_open(uri, MLF__STORE_WRITE, &store);
     if (status == MLF_OK)
         status = write_run(store, id);
     add(report, "verification", status != MLF_OK ? mlf__errmsg() : NULL, "run %s%s", id,
@@ -385,8 +402,9 @@ static int doctor(struct mlf__store *unused, const struct mlf__args *args)
         if (args->log_run)
             logged = log_run(&report, uri);
         mlf_status opened = mlf__store_open(uri, MLF__STORE_READ, &store);
-        check_store(&report, store, opened);
-        check_experiment(&report, store);
+        check_store(&report, uri, store, opened);
+        if (store != NULL || opened == MLF_ERR_NOT_FOUND)
+            check_experiment(&report, store);
     }
     check_spool(&report);
     check_files(&report);

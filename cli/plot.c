@@ -249,24 +249,36 @@ static void set_range(struct plot_axis *axis, double min, double max, bool log)
     }
 }
 
+/* Halves: the difference of two large numbers may be no number any more. */
+static double place_of(const struct plot_axis *axis, double at)
+{
+    return (at / 2 - axis->min / 2) / (axis->max / 2 - axis->min / 2);
+}
+
 double mlf__plot_position(const struct plot_axis *axis, double value)
 {
-    double at = axis->log ? log10(value) : value;
-    /* Halves: the difference of two large numbers may be no number any more. */
-    return (at / 2 - axis->min / 2) / (axis->max / 2 - axis->min / 2);
+    return place_of(axis, axis->log ? log10(value) : value);
+}
+
+double mlf__plot_tick_position(const struct plot_axis *axis, size_t tick)
+{
+    return place_of(axis, axis->ticks[tick]);
 }
 
 void mlf__plot_set_ticks(struct plot_axis *axis, size_t max)
 {
     static const double steps[] = {1, 2, 5, 10};
-    double width = axis->max - axis->min;
 
     axis->n_ticks = 0;
     if (max > MLF__ARRAY_LEN(axis->ticks))
         max = MLF__ARRAY_LEN(axis->ticks);
-    if (max < 2 || !isfinite(width) || width <= 0)
+    if (max < 2)
         return;
-    double power = pow(10, floor(log10(width / (double)max))), step = power;
+    /* Of 1e308 and -1e308 the difference is no number any more, but a part of it is. */
+    double part = axis->max / (double)max - axis->min / (double)max;
+    if (!isfinite(part) || part <= 0)
+        return;
+    double power = pow(10, floor(log10(part))), step = power;
     for (size_t i = 0; i < MLF__ARRAY_LEN(steps); i++) {
         step = power * steps[i];
         if (floor(axis->max / step) - ceil(axis->min / step) + 1 <= (double)max)
@@ -274,7 +286,7 @@ void mlf__plot_set_ticks(struct plot_axis *axis, size_t max)
     }
     /* Only whole exponents are round. */
     if (axis->log && step < 1)
-        step = width >= 1 ? 1 : step;
+        step = part * (double)max >= 1 ? 1 : step;
     double first = ceil(axis->min / step);
     while (axis->n_ticks < max && (first + (double)axis->n_ticks) * step <= axis->max) {
         axis->ticks[axis->n_ticks] = (first + (double)axis->n_ticks) * step;

@@ -52,6 +52,8 @@ void mlf__plot_free(struct plot *plot);
 
 /* Where |value| lies on |axis|: 0 … 1; NaN for what has no place there. */
 double mlf__plot_position(const struct plot_axis *axis, double value);
+/* The same for a tick, which is a position already when the axis is logarithmic. */
+double mlf__plot_tick_position(const struct plot_axis *axis, size_t tick);
 /* Chooses at most |max| round ticks. */
 void mlf__plot_set_ticks(struct plot_axis *axis, size_t max);
 /* A tick's text: "0.25", "1e-06". */

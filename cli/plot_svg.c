@@ -34,9 +34,8 @@ static void add_axes(const struct plot *plot, struct mlf__buf *out)
     int right = MLF__PLOT_WIDTH - MLF__PLOT_RIGHT;
 
     for (size_t i = 0; i < plot->y.n_ticks; i++) {
-        double at = plot->y.ticks[i], y;
-        y = MLF__PLOT_HEIGHT -
-            (at - plot->y.min) / (plot->y.max - plot->y.min) * (MLF__PLOT_HEIGHT - MLF__PLOT_TOP);
+        double y = MLF__PLOT_HEIGHT -
+                   mlf__plot_tick_position(&plot->y, i) * (MLF__PLOT_HEIGHT - MLF__PLOT_TOP);
         mlf__plot_tick_label(&plot->y, i, label);
         mlf__buf_printf(out,
                         "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>"

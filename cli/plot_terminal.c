@@ -3,6 +3,7 @@
  * letter for each. */
 #include "cli/plot.h"
 
+#include "cli/cli.h"
 #include "cli/table.h"
 #include "core/mem.h"
 
@@ -143,7 +144,7 @@ static void row_label(const struct plot *plot, const struct canvas *canvas, size
 {
     out[0] = '\0';
     for (size_t i = 0; i < plot->y.n_ticks; i++) {
-        double place = (plot->y.ticks[i] - plot->y.min) / (plot->y.max - plot->y.min);
+        double place = mlf__plot_tick_position(&plot->y, i);
         if ((size_t)lround((1 - place) * (double)(canvas->rows - 1)) == row)
             mlf__plot_tick_label(&plot->y, i, out);
     }
@@ -177,14 +178,10 @@ static void add_x_axis(const struct plot *plot, const struct canvas *canvas, str
 
 static void add_plain(struct mlf__buf *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        bool control = (unsigned char)*text < 0x20 || *text == 0x7f ||
-                       ((unsigned char)*text == 0xc2 && (unsigned char)text[1] < 0xa0);
-        if (control)
-            mlf__buf_puts(out, "?");
-        else
-            mlf__buf_add(out, text, 1);
-        text += control && (unsigned char)*text == 0xc2;
+    while (*text != '\0') {
+        size_t harmful = mlf__cli_harmful(text);
+        mlf__buf_add(out, harmful > 0 ? "?" : text, 1);
+        text += harmful > 0 ? harmful : 1;
     }
 }
 
@@ -200,7 +197,8 @@ static void add_legend(const struct plot *plot, const struct canvas *canvas, str
         add_colour(canvas, 0, out);
         mlf__buf_puts(out, " ");
         add_plain(out, plot->series[i].name);
-        mlf__buf_printf(out, ", %" PRId64 " points\n", plot->series[i].n_read);
+        mlf__buf_printf(out, ", %" PRId64 " point%s\n", plot->series[i].n_read,
+                        plot->series[i].n_read == 1 ? "" : "s");
     }
 }
 

@@ -182,7 +182,7 @@ static void add_blank_row(struct mlf__table *table, const char *title)
 
 static mlf_status print_people(const mlf_run_list *list)
 {
-    struct mlf__table table = {.n_columns = list->n_runs + 2};
+    struct mlf__table table = {.n_columns = list->n_runs + 2, .share = true};
     mlf_status status = MLF_OK;
 
     mlf__table_add(&table, "RUN");

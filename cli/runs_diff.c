@@ -34,6 +34,7 @@ struct facts {
     struct fact *facts;
     size_t n, cap;
     mlf_status status;
+    bool has_environment[2]; /* of each run: could its file be read? */
     bool
         guessed_libraries; /* of one run they are those that its file asks for, not those that it had */
 };
@@ -215,7 +216,7 @@ static char *read_text(const char *path)
     return text;
 }
 
-/* A run that has none, or whose artifacts are elsewhere, differs in nothing here. */
+/* Of a run that has none, or whose artifacts are elsewhere, nothing is known. */
 static void add_environment(struct facts *facts, int side, struct mlf__store *store,
                             const mlf_run_record *run)
 {
@@ -226,6 +227,7 @@ static void add_environment(struct facts *facts, int side, struct mlf__store *st
     if (!uri.failed && mlf__artifact_uri_resolve(store, uri.data, &path) == MLF_OK) {
         char *text = read_text(path);
         cJSON *root = text != NULL ? cJSON_Parse(text) : NULL;
+        facts->has_environment[side] = cJSON_IsObject(root);
         add_json(facts, side, "", root, 0);
         cJSON_Delete(root);
         mlf__free(text);
@@ -287,14 +289,18 @@ static void free_fact(struct fact *fact)
     mlf__free(fact->values[1]);
 }
 
-/* A library that only one run names. The first two are what our own hooks ask for. */
+/* What only one run has, for no reason of its own: something of its environment when that of the other is not known, or
+ * a library. The first two are what our own hooks ask for. */
 static bool is_lone_guess(const struct facts *facts, const struct fact *fact)
 {
     static const char prefix[] = "libraries.";
     const char *name = fact->name + sizeof(prefix) - 1;
 
-    if (fact->kind != kind_environment || (fact->values[0] != NULL && fact->values[1] != NULL) ||
-        strncmp(fact->name, prefix, sizeof(prefix) - 1) != 0)
+    if (fact->kind != kind_environment || (fact->values[0] != NULL && fact->values[1] != NULL))
+        return false;
+    if (!facts->has_environment[0] || !facts->has_environment[1])
+        return true;
+    if (strncmp(fact->name, prefix, sizeof(prefix) - 1) != 0)
         return false;
     return facts->guessed_libraries || strncmp(name, "libdl.so.", 9) == 0 ||
            strncmp(name, "libpthread.so.", 14) == 0;
@@ -337,7 +343,7 @@ static void collect(struct mlf__store *store, const mlf_run_list *runs, struct f
 
 static mlf_status print_people(const mlf_run_list *runs, const struct facts *facts)
 {
-    struct mlf__table table = {.n_columns = 3};
+    struct mlf__table table = {.n_columns = 3, .share = true};
     const char *kind = NULL;
 
     if (facts->n == 0)

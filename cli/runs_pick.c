@@ -95,8 +95,9 @@ static mlf_status fail_candidates(const char *prefix, const mlf_run_list *list)
     return status;
 }
 
-/* The deleted run whose id begins with |prefix|. */
-static mlf_status find_deleted(struct mlf__store *store, const char *prefix, char **id)
+/* The deleted run whose id begins with |prefix|; |only_deleted| when others were not looked at. */
+static mlf_status find_deleted(struct mlf__store *store, const char *prefix, bool only_deleted,
+                               char **id)
 {
     mlf_search_options search = MLF_SEARCH_OPTIONS_INIT;
     mlf_run_list list = {0};
@@ -110,7 +111,8 @@ static mlf_status find_deleted(struct mlf__store *store, const char *prefix, cha
     search.max_results = CANDIDATES + 1;
     mlf_status status = store->ops->run_search(store, &search, &list);
     if (status == MLF_OK && list.n_runs == 0)
-        status = mlf__fail(MLF_ERR_NOT_FOUND, "no deleted run's id begins with '%s'", prefix);
+        status = mlf__fail(MLF_ERR_NOT_FOUND, "no %srun's id begins with '%s'",
+                           only_deleted ? "deleted " : "", prefix);
     else if (status == MLF_OK && list.n_runs > 1)
         status = fail_candidates(prefix, &list);
     if (status == MLF_OK) {
@@ -129,9 +131,7 @@ static mlf_status find_run(struct mlf__store *store, const char *word, mlf_view 
         status = store->ops->run_find(store, word, id);
     if (status != MLF_ERR_NOT_FOUND || view == MLF_VIEW_ACTIVE_ONLY)
         return status;
-    if (view == MLF_VIEW_DELETED_ONLY || strlen(word) == ID_LENGTH)
-        return find_deleted(store, word, id);
-    return status;
+    return find_deleted(store, word, view == MLF_VIEW_DELETED_ONLY, id);
 }
 
 static mlf_status check_experiment(struct mlf__store *store, const char *run_id,

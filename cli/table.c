@@ -54,7 +54,8 @@ static size_t fit(const char *text, size_t width, size_t *used)
         unsigned long point = decode(at, &len);
         if (point >= 0x300 && utf8 == (locale_t)0)
             utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-        size_t columns = point_width(point, utf8);
+        /* What is harmful is printed as one '?'. */
+        size_t columns = mlf__cli_harmful(at) > 0 ? 1 : point_width(point, utf8);
         if (*used + columns > width)
             break;
         *used += columns;
@@ -115,8 +116,10 @@ void mlf__table_free(struct mlf__table *table)
     for (size_t i = 0; i < table->n_cells; i++)
         mlf__free(table->cells[i]);
     mlf__free(table->cells);
-    *table = (struct mlf__table){
-        .n_columns = table->n_columns, .indent = table->indent, .max_width = table->max_width};
+    *table = (struct mlf__table){.n_columns = table->n_columns,
+                                 .indent = table->indent,
+                                 .max_width = table->max_width,
+                                 .share = table->share};
 }
 
 /* ---- printing ---- */
@@ -165,6 +168,25 @@ static void print_row(const struct mlf__table *table, size_t first, const size_t
     printf("\n");
 }
 
+/* Takes from the widest columns until all of them have |room|, or none is wide any more. */
+static void share_room(const struct mlf__table *table, size_t *widths, size_t room)
+{
+    enum { NARROW = 8 };
+    size_t total = GAP * (table->n_columns - 1);
+
+    for (size_t c = 0; c < table->n_columns; c++)
+        total += widths[c];
+    while (total > room) {
+        size_t widest = 0;
+        for (size_t c = 1; c < table->n_columns; c++)
+            widest = widths[c] > widths[widest] ? c : widest;
+        if (widths[widest] <= NARROW)
+            return;
+        widths[widest]--;
+        total--;
+    }
+}
+
 mlf_status mlf__table_print(struct mlf__table *table)
 {
     size_t *widths = table->failed ? NULL : mlf__zalloc(table->n_columns, sizeof(*widths));
@@ -179,6 +201,8 @@ mlf_status mlf__table_print(struct mlf__table *table)
     room = room == 0 ? SIZE_MAX / 2 : room > table->indent ? room - table->indent : 1;
     for (size_t c = 0; c < table->n_columns; c++)
         widths[c] = column_width(table, c, terminal ? limit : SIZE_MAX / 4);
+    if (terminal && table->share)
+        share_room(table, widths, room);
     for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
         print_row(table, i, widths, room);
     mlf__free(widths);

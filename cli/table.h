@@ -14,6 +14,7 @@ struct mlf__table {
     size_t n_columns;
     size_t indent;    /* blanks before each line */
     size_t max_width; /* of a cell but the last of a line, on a terminal; 0: 40 */
+    bool share; /* on a terminal every column is shown: the widest give way, and not the last */
     char **cells;
     size_t n_cells, cap;
     bool failed;

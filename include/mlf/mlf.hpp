@@ -345,11 +345,12 @@ class run
         return handle_ ? mlf_run_log_text(handle_, content.c_str(), artifact_file.c_str())
                        : status_;
     }
-    /// |options| without a run of their own mean this one.
+    /// |options| without a run of their own, and without no_run, mean this one.
     mlf::status log_model(text name, text path, mlf_model_options options = MLF_MODEL_OPTIONS_INIT,
                           mlf_model_info *info = nullptr) noexcept
     {
-        options.run = options.run != nullptr ? options.run : handle_;
+        if (options.run == nullptr && !options.no_run)
+            options.run = handle_;
         return handle_ ? mlf_log_model(name.c_str(), path.c_str(), &options, info) : status_;
     }
 

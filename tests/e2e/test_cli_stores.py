@@ -89,6 +89,11 @@ def test_models_and_artifacts(tap):
                "artifacts list: files of the latest run and their folder", text)
         tap.same(f.mlf("artifacts", "list", model).code, 1, "a model's id alone is no run")
         tap.has(f.mlf("artifacts", "list", f"models:/{model}").out.decode(), "MLmodel", "those of a model")
+        for name in ("one", "two"):
+            os.symlink(".", os.path.join(root, name))
+        text = f.mlf("artifacts", "list", run_id).out.decode()
+        tap.ok("link  one" in text and text.count("loss.txt") == 1, "links that lead in a circle are not followed",
+               text)
         body = json.loads(f.mlf("artifacts", "list", run_id, "plots", "--json").out)
         tap.same(body, {"root_uri": root, "files": [{"path": "plots/loss.txt", "is_dir": False,
                                                      "file_size": 5}]}, "artifacts list --json")
@@ -137,6 +142,14 @@ def test_doctor(tap):
         f.mlf("run", "--quiet", "true", env={"MLF_OFFLINE": "1"})
         tap.has(checks_of(f.mlf("doctor", "--json"))["left behind"]["value"], "mlf sync",
                 "what was left behind, which stays")
+        f.write("file", b"")
+        for uri in ("sqlite:///none/x.db", "sqlite:///file/x.db"):
+            got = f.mlf("doctor", "--json", "--tracking-uri", uri)
+            tap.ok(got.code == 1 and checks_of(got)["store"].get("trouble"),
+                   f"{uri} could not be made, which is wrong", got.out)
+        got = f.mlf("doctor", "--json", "--log-run", "--tracking-uri", "sqlite:///off.db", env={"MLF_OFF": "1"})
+        tap.ok(got.code == 1 and checks_of(got)["verification"].get("trouble") and not f.exists("off.db"),
+               "MLF_OFF=1: no verification run", got.out)
         f.write("text.db", b"no database at all, but some text that is long enough to be looked at\n" * 20)
         for uri, check in (("sqlite:///text.db", "store"), ("gopher://x", "tracking URI")):
             got = f.mlf("doctor", "--json", "--tracking-uri", uri)

@@ -37,6 +37,10 @@ static void ticks_of_every_size(void)
             }
         }
     }
+    struct plot_axis widest = {.min = -DBL_MAX, .max = DBL_MAX};
+    mlf__plot_set_ticks(&widest, 7);
+    OK(widest.n_ticks >= 3 && fabs(mlf__plot_tick_position(&widest, 1) - 0.5) < 0.5,
+       "ticks of a range that no double can say");
     OK(few == 0, "3 to 7 ticks for every range");
     OK(wrong == 0, "ticks rise and lie on the axis");
     OK(unread == 0, "labels say where the ticks are");
