@@ -75,10 +75,14 @@ static mlf_status add_signature(cJSON *details, const char *json)
 static mlf_status add_metadata(cJSON *details, const char *json)
 {
     char *yaml = NULL;
-    mlf_status status = mlf__mlmodel_set_json(details, "metadata", json);
+    cJSON *scratch = cJSON_CreateObject();
+    mlf_status status = mlf__mlmodel_set_json(scratch, "metadata", json);
     if (status == MLF_OK)
-        status = mlf__mlmodel_print(details, &yaml);
+        status = mlf__mlmodel_print(scratch, &yaml);
+    if (status == MLF_OK)
+        status = mlf__mlmodel_set_json(details, "metadata", json);
     mlf__free(yaml);
+    cJSON_Delete(scratch);
     return status;
 }
 
@@ -207,11 +211,25 @@ static mlf_status log_files(const char *name, const char *path, bool take,
     return status;
 }
 
+/* Is there something at |path| that can be copied? Looked at before a run is started for it. */
+static mlf_status check_path(const char *path)
+{
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    if (stat(path, &st) != 0)
+        return mlf__fail(MLF_ERR_NOT_FOUND, "%s: no such file or directory", path);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return mlf__fail(MLF_ERR_INVAL, "%s: neither a file nor a directory", path);
+    /* The MLmodel that is written beside the file would replace it. */
+    if (S_ISREG(st.st_mode) && strcmp(slash != NULL ? slash + 1 : path, "MLmodel") == 0)
+        return mlf__fail(MLF_ERR_INVAL, "%s: log the directory that it describes", path);
+    return MLF_OK;
+}
+
 mlf_status mlf_log_model(const char *name, const char *path, const mlf_model_options *options,
                          mlf_model_info *info)
 {
     struct mlf_run *run;
-    struct stat st;
     if (info != NULL)
         *info = (mlf_model_info){0};
     if (mlf__api_is_off())
@@ -220,9 +238,8 @@ mlf_status mlf_log_model(const char *name, const char *path, const mlf_model_opt
         return mlf__fail(MLF_ERR_INVAL, "mlf_log_model: no %s", name == NULL ? "name" : "path");
     options = options != NULL ? options : &default_options;
     mlf_status status = check_options("mlf_log_model", name, options);
-    /* Looked at before a run is started for it. */
-    if (status == MLF_OK && stat(path, &st) != 0)
-        status = mlf__fail(MLF_ERR_NOT_FOUND, "%s: no such file or directory", path);
+    if (status == MLF_OK)
+        status = check_path(path);
     if (status == MLF_OK)
         status = find_run(options, &run);
     if (status != MLF_OK)

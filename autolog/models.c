@@ -246,17 +246,36 @@ static bool has_mlmodel(const char *path)
     return found;
 }
 
+/* The name that the copy of |path| has beside MLmodel; what a path like "x/." holds lies there itself. Owned by the
+ * caller. */
+static char *data_name(const char *path)
+{
+    char *copy = mlf__strdup(path);
+    if (copy == NULL)
+        return NULL;
+    size_t len = strlen(copy);
+    while (len > 1 && copy[len - 1] == '/')
+        copy[--len] = '\0';
+    const char *slash = strrchr(copy, '/');
+    const char *last = slash != NULL ? slash + 1 : copy;
+    bool itself = last[0] == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+    char *name = mlf__strdup(itself ? "." : last);
+    mlf__free(copy);
+    return name;
+}
+
 /* MLmodel of a file or folder that is none of MLflow's models. */
 static mlf_status describe_file(const struct saved_model *saved, cJSON **out)
 {
-    const char *slash = strrchr(saved->path, '/');
     *out = cJSON_CreateObject();
     cJSON *flavors = cJSON_AddObjectToObject(*out, "flavors");
     cJSON *own =
         cJSON_AddObjectToObject(flavors, saved->flavor[0] != '\0' ? saved->flavor : "file");
-    if (own == NULL)
+    char *data = own != NULL ? data_name(saved->path) : NULL;
+    if (data == NULL)
         return MLF_ERR_NOMEM;
-    mlf_status status = mlf__mlmodel_set(own, "data", slash != NULL ? slash + 1 : saved->path);
+    mlf_status status = mlf__mlmodel_set(own, "data", data);
+    mlf__free(data);
     if (status == MLF_OK && saved->version[0] != '\0')
         status = mlf__mlmodel_set(own, "version", saved->version);
     return status;
@@ -352,6 +371,18 @@ static mlf_status store_files(struct mlf__apply *apply, const struct mlf__run_st
     return status;
 }
 
+/* A model whose event the store refuses, since its run is deleted perhaps, must not look as if its files were still
+ * coming. */
+static mlf_status give_up(struct mlf__apply *apply, const mlf_logged_model *model,
+                          mlf_status refusal)
+{
+    if (model->model_id == NULL || model->status != MLF_MODEL_PENDING)
+        return refusal;
+    mlf_status status =
+        apply->store->ops->model_finalize(apply->store, model->model_id, MLF_MODEL_UPLOAD_FAILED);
+    return status == MLF_OK ? refusal : status;
+}
+
 mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *run,
                              const struct mlf__event *event)
 {
@@ -379,6 +410,8 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
         status = write_details(apply, run, &saved, &model);
     if (status == MLF_OK)
         status = store_files(apply, run, &saved, &model);
+    if (mlf__apply_is_refusal(status))
+        status = give_up(apply, &model, status);
     mlf_logged_model_free(&model);
     cJSON_Delete(saved.details);
     return status;

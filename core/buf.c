@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +84,20 @@ static bool is_plain_integer(double value)
     return value > -1e15 && value < 1e15 && value == (double)(int64_t)value;
 }
 
+/* The host may have chosen a locale with a comma in its numbers: the calling thread leaves it for a moment. "C" is
+ * built in, so nothing is allocated and nothing to be freed. */
+static locale_t enter_plain_locale(void)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
+}
+
+static void leave_plain_locale(locale_t before)
+{
+    if (before != (locale_t)0)
+        uselocale(before);
+}
+
 size_t mlf__format_double(char out[MLF__NUMBER_SIZE], double value)
 {
     if (!isfinite(value))
@@ -90,11 +105,14 @@ size_t mlf__format_double(char out[MLF__NUMBER_SIZE], double value)
     if (is_plain_integer(value))
         return (size_t)snprintf(out, MLF__NUMBER_SIZE, "%.0f", value);
     int len = 0;
-    for (int digits = 1; digits <= 17; digits++) {
+    locale_t before = enter_plain_locale();
+    /* %g leaves out zeros at the end: what has fewer digits is found with 15. */
+    for (int digits = 15; digits <= 17; digits++) {
         len = snprintf(out, MLF__NUMBER_SIZE, "%.*g", digits, value);
         if (strtod(out, NULL) == value)
             break;
     }
+    leave_plain_locale(before);
     return (size_t)len;
 }
 
@@ -103,11 +121,13 @@ size_t mlf__format_param(char out[MLF__NUMBER_SIZE], double value)
     if (!isfinite(value) || is_plain_integer(value) || (double)(float)value != value)
         return mlf__format_double(out, value);
     int len = 0;
-    for (int digits = 1; digits <= 9; digits++) {
+    locale_t before = enter_plain_locale();
+    for (int digits = 6; digits <= 9; digits++) {
         len = snprintf(out, MLF__NUMBER_SIZE, "%.*g", digits, value);
         if ((double)strtof(out, NULL) == value)
             break;
     }
+    leave_plain_locale(before);
     return (size_t)len;
 }
 
@@ -129,7 +149,9 @@ bool mlf__parse_double(const char *text, double *out)
     if (*text == '\0' || isspace((unsigned char)*text))
         return false;
     char *end;
+    locale_t before = enter_plain_locale();
     double value = strtod(text, &end);
+    leave_plain_locale(before);
     if (*end != '\0' || end == text)
         return false;
     *out = value;

@@ -8,6 +8,9 @@
 
 struct mlf__training_run;
 
+/* In the child of a fork (training.c). */
+void mlf__training_after_fork(void);
+
 struct mlf__tls {
     int32_t tid;        /* cached; valid while |epoch| is the process's */
     uint32_t epoch;     /* process epoch, raised by fork */

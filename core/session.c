@@ -76,6 +76,7 @@ static void after_fork(void)
 {
     mlf__tls.hook_depth = 0;
     mlf__tls.epoch = 0;
+    mlf__training_after_fork();
     if (session.ring != NULL)
         mlf__ring_after_fork(session.ring);
     struct mlf__journal *journal = atomic_exchange(&session.journal, NULL);

@@ -74,6 +74,9 @@ MLF__CORE int *mlf__guard_training_depth(void);
 struct mlf__training_run {
     const char *id;
     struct mlf__trainings trainings;
+    uint32_t
+        forks; /* of the process that started it, plus 1: a child's trainings are no part of it */
+    _Atomic bool ended; /* set by whoever ends the run */
 };
 /* The run of the calling thread's trainings from now on; NULL: the session's. It lives until the process ends. */
 MLF__CORE void mlf__training_set_run(struct mlf__training_run *run);

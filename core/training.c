@@ -15,9 +15,36 @@ enum { MAX_TRAINING_RUNS = 100 };
 /* The session's trainings in a process that has no ring to count them in. */
 static struct mlf__trainings without_ring;
 
+/* How many forks lie between this process and the one that loaded the library. */
+static uint32_t forks;
+
+void mlf__training_after_fork(void)
+{
+    forks++;
+}
+
 void mlf__training_set_run(struct mlf__training_run *run)
 {
+    if (run != NULL && run->forks == 0)
+        run->forks = forks + 1;
     mlf__tls.training_run = run;
+}
+
+/* The number of a training in a run that the program has started. What it has had is in the memory of the process
+ * that started it, so that a child's trainings get runs of their own; the numbers are common to all. */
+static uint32_t begin_in_run(struct mlf__training_run *run, uint64_t params_hash,
+                             uint64_t metric_bits)
+{
+    struct mlf__ring *ring = mlf__session_ring();
+    uint32_t number = mlf__trainings_begin(&run->trainings, params_hash, metric_bits), shared = 1;
+    bool own = run->forks == forks + 1;
+    if (ring != NULL)
+        shared +=
+            (uint32_t)mlf__ring_next_step(ring, mlf__ring_intern(ring, run->id, strlen(run->id)));
+    if (own && number == 1)
+        return 1;
+    shared += !own;
+    return shared > number ? shared : number;
 }
 
 static mlf_status emit(const struct mlf__training *training, struct mlf__event event)
@@ -58,13 +85,15 @@ bool mlf__training_begin(struct mlf__training *training, const char *library, co
     if (ring != NULL)
         mlf__ring_set_adapter(ring, library);
     const char *run_id = mlf__session_config()->run_id;
-    struct mlf__trainings *trainings = ring != NULL ? mlf__ring_trainings(ring) : &without_ring;
     struct mlf__training_run *active = mlf__tls.training_run;
-    if (active != NULL && strcmp(active->id, run_id) != 0) {
+    uint32_t number;
+    if (active != NULL && !atomic_load(&active->ended) && strcmp(active->id, run_id) != 0) {
         run_id = active->id;
-        trainings = &active->trainings;
+        number = begin_in_run(active, params_hash, metric_bits);
+    } else {
+        number = mlf__trainings_begin(ring != NULL ? mlf__ring_trainings(ring) : &without_ring,
+                                      params_hash, metric_bits);
     }
-    uint32_t number = mlf__trainings_begin(trainings, params_hash, metric_bits);
     mlf__copy_text(training->run_id, sizeof(training->run_id), run_id);
     mlf__new_model_id(training->model_id);
     if (number > 1 && !begin_child(training, number))

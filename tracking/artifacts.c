@@ -24,7 +24,8 @@ enum { DEPTH_MAX = 64, ATTEMPTS = 3, BLOCK = 256 << 10 };
 /* A copy on its way: both paths grow and shrink while a tree is walked. */
 struct copy_job {
     struct mlf__buf from, to;
-    struct stat target; /* the folder copied into, which is never copied itself */
+    struct stat target;           /* the folder copied into, which is never copied itself */
+    struct stat above[DEPTH_MAX]; /* the folders that are being copied, the outermost first */
     unsigned char *block;
 };
 
@@ -250,10 +251,11 @@ static mlf_status copy_entry(struct copy_job *job, const char *name, int depth)
     return status;
 }
 
-static mlf_status copy_directory(struct copy_job *job, int depth)
+static mlf_status copy_directory(struct copy_job *job, const struct stat *folder, int depth)
 {
     if (depth >= DEPTH_MAX)
         return mlf__fail(MLF_ERR_INVAL, "'%s' is nested too deeply", job->from.data);
+    job->above[depth] = *folder;
     mlf_status status = make_folders(job->to.data);
     if (status != MLF_OK)
         return status;
@@ -267,6 +269,20 @@ static mlf_status copy_directory(struct copy_job *job, int depth)
     return status;
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Does a link lead back to the folder copied into, or to one that is being copied? It would have no end. */
+static bool leads_back(const struct copy_job *job, const struct stat *folder, int depth)
+{
+    bool back = depth > 0 && same_file(folder, &job->target);
+    for (int i = 0; i < depth && !back; i++)
+        back = same_file(folder, &job->above[i]);
+    return back;
+}
+
 static mlf_status copy_any(struct copy_job *job, int depth)
 {
     struct stat file;
@@ -278,10 +294,8 @@ static mlf_status copy_any(struct copy_job *job, int depth)
     }
     if (S_ISREG(file.st_mode))
         return copy_file(job);
-    if (S_ISDIR(file.st_mode)) {
-        bool own = file.st_dev == job->target.st_dev && file.st_ino == job->target.st_ino;
-        return own && depth > 0 ? MLF_OK : copy_directory(job, depth);
-    }
+    if (S_ISDIR(file.st_mode))
+        return leads_back(job, &file, depth) ? MLF_OK : copy_directory(job, &file, depth);
     if (depth > 0)
         return MLF_OK; /* a socket or fifo in a folder */
     return mlf__fail(MLF_ERR_INVAL, "'%s' is neither a file nor a directory", job->from.data);

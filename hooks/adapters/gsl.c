@@ -93,34 +93,42 @@ enum { BIT_F = 1 << 16, BIT_GRAD_NORM = 1 << 17, BIT_SIZE = 1 << 18, BIT_F_NORM 
 
 /* ---- the library ---- */
 
-/* Is |real| of a GSL whose objects look as declared? Asked once; where there are several, all are of
- * the first one's kind, since nobody has ever linked two. */
-static bool layout_is_known(const void *real)
+/* Has the library that |real| is of a version whose objects look as declared? */
+static bool version_is_known(const void *real)
 {
-    static _Atomic int known; /* 0: not asked yet, 1: no, 2: yes */
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer != 0)
-        return answer == 2;
     Dl_info info;
     void *handle = dladdr(real, &info) != 0 && info.dli_fname != NULL
                        ? dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_LAZY)
                        : NULL;
     const char *const *version = handle != NULL ? dlsym(handle, "gsl_version") : NULL;
-    answer = version != NULL && *version != NULL &&
-                     (strncmp(*version, "1.", 2) == 0 || strncmp(*version, "2.", 2) == 0)
-                 ? 2
-                 : 1;
+    bool known = version != NULL && *version != NULL &&
+                 (strncmp(*version, "1.", 2) == 0 || strncmp(*version, "2.", 2) == 0);
     if (handle != NULL)
         dlclose(handle);
     dlerror(); /* a failed search is not the host's */
-    atomic_store_explicit(&known, answer, memory_order_relaxed);
+    return known;
+}
+
+/* May the objects of the GSL that |real| is of be looked into? Asked once; where there are several, all are of
+ * the first one's kind, since nobody has ever linked two. */
+static bool layout_is_known(mlf__hook_fn *real)
+{
+    static _Atomic int known; /* 0: not asked yet, 1: no, 2: yes */
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    int saved_errno = errno;
+    if (answer == 0 && mlf__hook_enter()) {
+        answer = version_is_known((void *)(uintptr_t)real) ? 2 : 1;
+        mlf__guard_leave();
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    errno = saved_errno;
     return answer == 2;
 }
 
 /* ---- the minimisations that are logged ---- */
 
-/* After as many trainings a session takes no more (see core/training.c), so the table is never full. */
-enum { MAX_TRAININGS = 101, N_SLOTS = 128, DENSE_STEPS = 1000, SPARSE_SHARE = 100 };
+/* As many minimisations are logged at the same time. */
+enum { N_SLOTS = 128, DENSE_STEPS = 1000, SPARSE_SHARE = 100 };
 
 struct minimisation;
 typedef void log_point_fn(const struct minimisation *this, const void *object);
@@ -137,7 +145,6 @@ struct minimisation {
 /* The objects lie apart, so that one that is not logged is passed by a look at a few cache lines. */
 static _Atomic(const void *) objects[N_SLOTS];
 static struct minimisation minimisations[N_SLOTS];
-static _Atomic unsigned n_trainings;
 
 static size_t first_slot(const void *object)
 {
@@ -154,6 +161,7 @@ static struct minimisation *find(const void *object, log_point_fn *points)
     return NULL;
 }
 
+/* NULL, and a drop, when the table is full: its objects are in use, or the program never frees them. */
 static struct minimisation *take_slot(const void *object)
 {
     for (size_t i = 0, slot = first_slot(object); i < N_SLOTS; i++, slot = (slot + 1) % N_SLOTS) {
@@ -161,6 +169,9 @@ static struct minimisation *take_slot(const void *object)
         if (atomic_compare_exchange_strong(&objects[slot], &found, object) || found == object)
             return &minimisations[slot];
     }
+    struct mlf__ring *ring = mlf__session_ring();
+    if (ring != NULL)
+        mlf__ring_count_drop(ring);
     return NULL;
 }
 
@@ -314,20 +325,18 @@ static void end(const void *object, log_point_fn *points)
     release_slot(this);
 }
 
-static bool may_begin(void)
+/* Before |object| is freed. When it is what the thread is inside of, it was left by longjmp() or an exception, and
+ * nothing is nested in it any more. */
+static void end_for_good(const void *object, log_point_fn *points)
 {
-    if (atomic_load_explicit(&n_trainings, memory_order_relaxed) < MAX_TRAININGS)
-        return true;
-    struct mlf__ring *ring = mlf__session_ring();
-    if (ring != NULL)
-        mlf__ring_count_drop(ring);
-    return false;
+    if (object != NULL && inside.object == object)
+        inside = (struct place){0};
+    end(object, points);
 }
 
 /* What begins: the object, its kind, and what is known of it. */
 struct beginning {
     const void *object;
-    mlf__hook_fn *real;
     const char *frame;
     log_point_fn *points;
     uint64_t params_hash, metric_bits;
@@ -347,13 +356,11 @@ static struct minimisation *begin(const struct beginning *this_one, struct quiet
     }
     quiet->fp = mlf__fp_save();
     struct minimisation *this = NULL;
-    if (layout_is_known((void *)(uintptr_t)this_one->real) && may_begin() &&
-        (this = take_slot(object)) != NULL) {
+    if ((this = take_slot(object)) != NULL) {
         *this = (struct minimisation){.log_point = this_one->points, .logged = 0};
         mlf__hooks_begin_session();
         if (mlf__training_begin(&this->training, mlf__adapter_gsl.name, "", this_one->params_hash,
                                 this_one->metric_bits)) {
-            atomic_fetch_add(&n_trainings, 1);
             this->training.model_id[0] = '\0'; /* nothing is ever saved */
             return this;
         }
@@ -402,15 +409,15 @@ static void log_steps(const struct minimisation *this, const struct gsl_doubles 
 
 /* ---- the wrappers: minimisers with gradients ---- */
 
-static void begin_fdf(const struct gsl_fdfminimizer *s, mlf__hook_fn *real, const char *frame,
-                      double step_size, double tol)
+static void begin_fdf(const struct gsl_fdfminimizer *s, const char *frame, double step_size,
+                      double tol)
 {
     size_t n = s->x->size;
     uint64_t hash = hash_text(MLF__HASH_SEED, s->type->name);
     hash = mlf__hooks_hash(hash, &n, sizeof(n));
     hash = mlf__hooks_hash(hash, &step_size, sizeof(step_size));
     hash = mlf__hooks_hash(hash, &tol, sizeof(tol));
-    const struct beginning beginning = {s, real, frame, log_fdf_point, hash, BIT_F | BIT_GRAD_NORM};
+    const struct beginning beginning = {s, frame, log_fdf_point, hash, BIT_F | BIT_GRAD_NORM};
     struct quiet quiet;
     struct minimisation *this = begin(&beginning, &quiet);
     if (this != NULL) {
@@ -427,8 +434,8 @@ MLF__HOOK int gsl_multimin_fdfminimizer_set(struct gsl_fdfminimizer *s, void *fd
 {
     fdf_set_fn *real = REAL(fdf_set_fn, HOOK_FDF_SET);
     const char *frame = __builtin_frame_address(0);
-    if (s != NULL)
-        begin_fdf(s, (mlf__hook_fn *)real, frame, step_size, tol);
+    if (s != NULL && layout_is_known((mlf__hook_fn *)real))
+        begin_fdf(s, frame, step_size, tol);
     struct place before = enter(s, frame);
     int result = real(s, fdf, x, step_size, tol);
     leave(before);
@@ -456,13 +463,13 @@ MLF__HOOK int gsl_multimin_fdfminimizer_iterate(struct gsl_fdfminimizer *s)
 MLF__HOOK void gsl_multimin_fdfminimizer_free(struct gsl_fdfminimizer *s)
 {
     fdf_free_fn *real = REAL(fdf_free_fn, HOOK_FDF_FREE);
-    end(s, log_fdf_point);
+    end_for_good(s, log_fdf_point);
     real(s);
 }
 
 /* ---- minimisers without ---- */
 
-static void begin_f(const struct gsl_fminimizer *s, mlf__hook_fn *real, const char *frame,
+static void begin_f(const struct gsl_fminimizer *s, const char *frame,
                     const struct gsl_doubles *steps)
 {
     size_t n = s->x->size;
@@ -470,7 +477,7 @@ static void begin_f(const struct gsl_fminimizer *s, mlf__hook_fn *real, const ch
     hash = mlf__hooks_hash(hash, &n, sizeof(n));
     for (size_t i = 0; i < steps->size; i++)
         hash = mlf__hooks_hash(hash, &steps->data[i * steps->stride], sizeof(double));
-    const struct beginning beginning = {s, real, frame, log_f_point, hash, BIT_F | BIT_SIZE};
+    const struct beginning beginning = {s, frame, log_f_point, hash, BIT_F | BIT_SIZE};
     struct quiet quiet;
     struct minimisation *this = begin(&beginning, &quiet);
     if (this != NULL) {
@@ -487,8 +494,8 @@ MLF__HOOK int gsl_multimin_fminimizer_set(struct gsl_fminimizer *s, void *f, con
 {
     f_set_fn *real = REAL(f_set_fn, HOOK_F_SET);
     const char *frame = __builtin_frame_address(0);
-    if (s != NULL && step_size != NULL)
-        begin_f(s, (mlf__hook_fn *)real, frame, step_size);
+    if (s != NULL && step_size != NULL && layout_is_known((mlf__hook_fn *)real))
+        begin_f(s, frame, step_size);
     struct place before = enter(s, frame);
     int result = real(s, f, x, step_size);
     leave(before);
@@ -512,13 +519,13 @@ MLF__HOOK int gsl_multimin_fminimizer_iterate(struct gsl_fminimizer *s)
 MLF__HOOK void gsl_multimin_fminimizer_free(struct gsl_fminimizer *s)
 {
     f_free_fn *real = REAL(f_free_fn, HOOK_F_FREE);
-    end(s, log_f_point);
+    end_for_good(s, log_f_point);
     real(s);
 }
 
 /* ---- nonlinear fits ---- */
 
-static void begin_fit(const struct gsl_fit *w, mlf__hook_fn *real, const char *frame)
+static void begin_fit(const struct gsl_fit *w, const char *frame)
 {
     const struct gsl_fit_parameters *params = &w->params;
     const struct {
@@ -531,8 +538,7 @@ static void begin_fit(const struct gsl_fit *w, mlf__hook_fn *real, const char *f
         hash = hash_text(hash, parts[i].named != NULL ? parts[i].named->name : NULL);
     hash = mlf__hooks_hash(hash, &params->factor_up, sizeof(params->factor_up));
     hash = mlf__hooks_hash(hash, &params->factor_down, sizeof(params->factor_down));
-    const struct beginning beginning = {
-        w, real, frame, log_fit_point, hash, BIT_F_NORM | BIT_GRAD_NORM};
+    const struct beginning beginning = {w, frame, log_fit_point, hash, BIT_F_NORM | BIT_GRAD_NORM};
     struct quiet quiet;
     struct minimisation *this = begin(&beginning, &quiet);
     if (this != NULL) {
@@ -551,8 +557,8 @@ MLF__HOOK int gsl_multifit_nlinear_winit(const void *x, const void *weights, voi
 {
     fit_winit_fn *real = REAL(fit_winit_fn, HOOK_FIT_WINIT);
     const char *frame = __builtin_frame_address(0);
-    if (w != NULL)
-        begin_fit(w, (mlf__hook_fn *)real, frame);
+    if (w != NULL && layout_is_known((mlf__hook_fn *)real))
+        begin_fit(w, frame);
     struct place before = enter(w, frame);
     int result = real(x, weights, fdf, w);
     leave(before);
@@ -606,6 +612,6 @@ MLF__HOOK int gsl_multifit_nlinear_driver(size_t max_iter, double xtol, double g
 MLF__HOOK void gsl_multifit_nlinear_free(struct gsl_fit *w)
 {
     fit_free_fn *real = REAL(fit_free_fn, HOOK_FIT_FREE);
-    end(w, log_fit_point);
+    end_for_good(w, log_fit_point);
     real(w);
 }

@@ -45,8 +45,8 @@ typedef struct mlf_model_info {
 /** Logs the file or directory |path| as a LoggedModel called |name| that carries the run's params.
  *  |options| and |info| may be NULL. Copied soon, like artifacts. A directory with an MLmodel file is a
  *  whole model: its MLmodel is kept, with the ids made right. MLF_ERR_INVAL for a name with any of
- *  / : . % " ' in it, and for JSON that is none; MLF_ERR_NOT_FOUND when |path| is not there now; MLF_ERR_CORRUPT
- *  for an MLmodel that cannot be read. */
+ *  / : . % " ' in it, for JSON that is none or that MLmodel cannot hold, for a pipe or device, and for an MLmodel without
+ *  its directory; MLF_ERR_NOT_FOUND when |path| is not there now; MLF_ERR_CORRUPT for an MLmodel that cannot be read. */
 MLF_API mlf_status mlf_log_model(const char *name, const char *path,
                                  const mlf_model_options *options, mlf_model_info *info);
 

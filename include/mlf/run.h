@@ -40,9 +40,10 @@ typedef struct mlf_run_options {
 
 /** Starts a run and makes it the thread's active one. Under `mlf run` the first one joins the
  *  launcher's run, whose name stays when it has one, and later ones become its children. |options| and |run|
- *  may be NULL; |*run| is owned by the library. A new run needs no store; |run_id| and |parent_run_id| are looked
- *  up in it: MLF_ERR_NOT_FOUND when it has none, MLF_ERR_STATE when that run is deleted. MLF_ERR_STATE when
- *  the thread has an active run and |nested| is not set. */
+ *  may be NULL; |*run| is owned by the library. A new run needs no store; |run_id|, |parent_run_id| and |experiment_id|
+ *  are looked up in it: MLF_ERR_NOT_FOUND when it has none, MLF_ERR_STATE when it is deleted. (Without a store that
+ *  can be read, an experiment that is not there is told by mlf_end_run(), and its run goes into the session's one.)
+ *  MLF_ERR_STATE when the thread has an active run and |nested| is not set. */
 MLF_API mlf_status mlf_start_run(const mlf_run_options *options, mlf_run **run);
 
 /** Ends the thread's active run as MLF_RUN_FINISHED, _FAILED or _KILLED, and waits at most 2 s until it is

@@ -29,9 +29,12 @@ def test_runs(tap):
         tap.same(runs.get(second, ())[:3], ("FINISHED", "2", None), "the second run has its own")
         tap.same(runs.get(nested, ())[:3], ("FINISHED", "3", second), "so has the nested one")
         others = [runs[run] for run in runs if run not in (first, second, nested)]
-        tap.same(others, [("FINISHED", "4", second, "training_2")],
-                 "a training with other params becomes a child of the run")
-        tap.same(sorted(points.values()), [1, 1, 1, 1], "each has its metrics once")
+        tap.same(sorted(other[:3] for other in others), [("FINISHED", f"{C}", second) for C in (4, 5, 6)],
+                 "trainings with other params and of forked children become children of the run")
+        names = {other[3] for other in others}
+        tap.ok(len(names) == 3 and all(name.startswith("training_") for name in names),
+               "each with a number of its own", names)
+        tap.same(sorted(points.values()), [1] * 6, "each has its metrics once")
 
 
 run_tests(test_runs)

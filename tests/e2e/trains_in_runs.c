@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trains under mlf_autolog() in one run after the other and in a nested one: prints the runs' ids. */
+/* Trains under mlf_autolog() in one run after the other, in a nested one and in children: prints the runs' ids. */
 #include <mlf/mlf.h>
 
 #include <libsvm/svm.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct svm_node nodes[4][2] = {
     {{1, -1.0}, {-1, 0}}, {{1, -0.9}, {-1, 0}}, {{1, 1.0}, {-1, 0}}, {{1, 1.1}, {-1, 0}}};
@@ -43,6 +46,14 @@ int main(void)
     train(3);
     mlf_end_run(MLF_RUN_FINISHED);
     train(4); /* its params are others than those that the run has */
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            train(5 + i);
+            exit(0);
+        }
+        waitpid(child, NULL, 0);
+    }
     mlf_end_run(MLF_RUN_FINISHED);
     for (int i = 0; i < 3; i++)
         puts(mlf_run_id(runs[i]));

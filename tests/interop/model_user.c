@@ -8,6 +8,7 @@
  * coefficients, then intercepts; ROWS doubles. */
 #include <mlf/mlf.h>
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,20 @@ static void keep(const char *folder, const char *name)
     printf("%s\t%s\n", mlf_status_name(status), mlf_errmsg());
 }
 
+/* The run is deleted before the model comes. */
+static void log_too_late(const char *folder)
+{
+    mlf_run *run;
+    mlf_model_info info;
+    check(mlf_start_run(NULL, &run), "mlf_start_run");
+    check(mlf_flush(), "mlf_flush");
+    check(mlf_delete_run(mlf_run_id(run)), "mlf_delete_run");
+    check(mlf_log_model("late", folder, NULL, &info), "mlf_log_model");
+    print_info(&info);
+    mlf_status status = mlf_flush();
+    printf("%s\t%s\n", mlf_status_name(status), mlf_errmsg());
+}
+
 static void predict(const char *uri, const char *path)
 {
     mlf_model *model;
@@ -137,6 +152,7 @@ static void predict(const char *uri, const char *path)
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
+    setlocale(LC_ALL, getenv("MODEL_LOCALE") != NULL ? getenv("MODEL_LOCALE") : "C");
     if (argc == 9 && strcmp(what, "save") == 0) {
         mlf_linear model = make(argv + 2);
         check(mlf_save_linear(&model, argv[8]), "mlf_save_linear");
@@ -145,6 +161,8 @@ int main(int argc, char **argv)
         log_it(&model, argv[8]);
     } else if (argc == 4 && strcmp(what, "keep") == 0) {
         keep(argv[2], argv[3]);
+    } else if (argc == 3 && strcmp(what, "late") == 0) {
+        log_too_late(argv[2]);
     } else if (argc == 4 && strcmp(what, "predict") == 0) {
         predict(argv[2], argv[3]);
     } else {

@@ -269,6 +269,50 @@ def files_that_vanish(results, side, mlf):
     results.check("vanishing" in tags.get("mlf.model_missing", ""), "and its run says which", tags)
 
 
+def odd_folders(results, side):
+    """A folder that is named with a slash behind it, and one that comes when its run is deleted."""
+    import mlflow
+    import yaml
+    os.mkdir("plain")
+    with open("plain/weights", "w", encoding="utf-8") as file:
+        file.write("1")
+    made = here.run(side.program, "keep", "plain/", "plain").splitlines()[0].split("\t")
+    copy = mlflow.artifacts.download_artifacts(made[1])
+    with open(os.path.join(copy, "MLmodel"), encoding="utf-8") as file:
+        data = yaml.safe_load(file)["flavors"]["file"]["data"]
+    results.check(os.path.isfile(os.path.join(copy, data, "weights")) and data == "plain",
+                  "MLmodel says where the copy of a folder lies", data)
+    made, refusal = (line.split("\t") for line in here.run(side.program, "late", "plain").splitlines())
+    model = mlflow.MlflowClient().get_logged_model(made[0])
+    results.check("deleted" in refusal[1] and refusal[0] != "MLF_OK", "a deleted run takes no model", refusal)
+    results.check(str(model.status) == "FAILED", "whose upload has failed then", model)
+
+
+def comma_locale(results, side):
+    """Coefficients of a program whose locale writes a comma are the same text."""
+    os.mkdir("locales")
+    try:
+        made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", "./locales/de_DE.UTF-8"],
+                              capture_output=True, check=False, timeout=60)
+    except OSError:
+        made = None
+    if made is None or not os.path.isdir("locales/de_DE.UTF-8"):
+        results.skip("a locale with a comma", "localedef cannot make one")
+        return
+    arguments = side.arguments(SOFTMAX, 3, "1", "words")
+    here.run(side.program, "save", *arguments, "point")
+    os.environ.update(LOCPATH=os.path.abspath("locales"), MODEL_LOCALE="de_DE.UTF-8")
+    here.run(side.program, "save", *arguments, "comma")
+    loaded = here.run(side.program, "predict", "comma", "rows")
+    del os.environ["LOCPATH"], os.environ["MODEL_LOCALE"]
+    texts = []
+    for name in ("point", "comma"):
+        with open(name + "/data/linear.json", encoding="utf-8") as file:
+            texts.append(file.read())
+    results.check(texts[0] == texts[1], "a locale with a comma changes no coefficient", *texts)
+    results.check("," in loaded.splitlines()[ROWS], "and C loads them in that locale", loaded[:80])
+
+
 def nothing_is_left(results):
     left = [name for name in os.listdir("spool") if name.endswith(".take")]
     results.none(left, "what was handed over is gone from the spool")
@@ -294,6 +338,8 @@ def main():
         whole_model_of_mlflow(results, side)
         offline_and_twice(results, side, mlf)
         files_that_vanish(results, side, mlf)
+        odd_folders(results, side)
+        comma_locale(results, side)
         nothing_is_left(results)
     return results.done()
 

@@ -8,7 +8,7 @@ import os
 
 from stage import HOOKS, METRIC, PARAM, RUN_START, TRAIN_BEGIN, TRAIN_END, check, done, host, run, skip
 
-WAYS = ("kinds", "long", "odd", "threads", "nested", "row")
+WAYS = ("kinds", "long", "odd", "threads", "nested", "left", "row")
 STEPS = list(range(1001))
 while STEPS[-1] + STEPS[-1] // 100 < 5000:
     STEPS.append(STEPS[-1] + STEPS[-1] // 100)
@@ -122,6 +122,12 @@ def check_nested(name, this):
           f"a minimiser that is set again begins anew, also behind a longjmp ({name})", metrics[2:])
     # The one that was left and the last one are not freed.
     check(len(this.of(TRAIN_END)) == 2, f"a training ends when it is freed or set again ({name})", this)
+
+
+def check_left(name, this):
+    metrics = by_run(this)
+    check(len(metrics) == 2 and metrics[1]["opt/f"] == [(0, 3.0), (1, 2.0), (2, 1.0)],
+          f"behind a minimiser that was left and freed all is logged, however deep ({name})", metrics)
 
 
 def check_row(name, this):

@@ -142,6 +142,12 @@ static void texts_stay_texts(void)
     mlf__mlmodel_set(tree, "bad", "\xff\xfe");
     IS(mlf__mlmodel_print(tree, &text), MLF_ERR_INVAL, "a text that is not UTF-8 is refused");
     cJSON_Delete(tree);
+    tree = cJSON_Parse("{\"a\": {\"b\": 1, \"c\": 2, \"b\": 3}}");
+    IS(mlf__mlmodel_print(tree, &text), MLF_ERR_INVAL, "so is a key that is there twice");
+    cJSON_Delete(tree);
+    tree = cJSON_Parse("{\"a\": 1e400}");
+    IS(mlf__mlmodel_print(tree, &text), MLF_ERR_INVAL, "and a number beyond all");
+    cJSON_Delete(tree);
 }
 
 static void deep(char *out, size_t depth)
@@ -573,7 +579,13 @@ static void logging_refuses(void)
     IS(mlf_log_linear("m", NULL, NULL, NULL), MLF_ERR_INVAL, "no model");
     IS(mlf_log_model("m", in_folder("nowhere"), NULL, NULL), MLF_ERR_NOT_FOUND, "nothing is there");
     OK(says("nowhere"), "and that is said");
+    mkfifo(in_folder("pipe"), 0600);
+    IS(mlf_log_model("m", in_folder("pipe"), NULL, NULL), MLF_ERR_INVAL, "a pipe is no model");
+    OK(says("pipe: neither a file nor a directory"), "and that is said");
     mlf__artifact_write(in_folder("broken"), "MLmodel", "a: [", 4);
+    IS(mlf_log_model("m", in_folder("broken/MLmodel"), NULL, NULL), MLF_ERR_INVAL,
+       "an MLmodel alone is no model");
+    OK(says("log the directory"), "and it is said what is");
     IS(mlf_log_model("m", in_folder("broken"), NULL, NULL), MLF_ERR_CORRUPT, "a broken MLmodel");
     plan.n_features = 0;
     IS(mlf_log_linear("m", &plan, NULL, &info), MLF_ERR_INVAL, "a model that cannot be saved");
@@ -598,7 +610,7 @@ static void logged_models_are_described(void)
     options.no_run = false;
     options.flavor = "svm";
     options.signature = "{\"inputs\":[]}";
-    IS(mlf_log_model("file", in_folder("exact/MLmodel"), &options, &info), MLF_OK,
+    IS(mlf_log_model("file", in_folder("exact/conda.yaml"), &options, &info), MLF_OK,
        "a file is logged");
     OK(strcmp(info.flavors, "svm") == 0 && strcmp(info.signature, "{\"inputs\":[]}") == 0 &&
            strlen(info.run_id) == 32,

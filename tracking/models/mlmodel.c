@@ -8,6 +8,7 @@
 #include "tracking/artifacts.h"
 #include "tracking/models/model_files.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,6 +234,8 @@ static bool emit_text(struct writer *writer, const char *text, bool plain)
 static bool emit_number(struct writer *writer, double value)
 {
     char number[MLF__NUMBER_SIZE], text[MLF__NUMBER_SIZE + 2];
+    if (!isfinite(value)) /* JSON's 1e400 */
+        return false;
     mlf__format_double(number, value);
     const char *exponent = strchr(number, 'e');
     if (exponent != NULL && strchr(number, '.') == NULL)
@@ -266,8 +269,10 @@ static bool emit_members(struct writer *writer, const cJSON *object, size_t dept
     cJSON_ArrayForEach(node, object) members[n++].node = node;
     qsort(members, n, sizeof(*members), by_key);
     bool fine = true;
+    /* JSON may have a key twice, but the reader would refuse it. */
     for (size_t i = 0; fine && i < n; i++)
-        fine = emit_text(writer, members[i].node->string, false) &&
+        fine = (i == 0 || by_key(&members[i - 1], &members[i]) != 0) &&
+               emit_text(writer, members[i].node->string, false) &&
                emit_node(writer, members[i].node, depth + 1);
     mlf__free(members);
     return fine;
@@ -338,10 +343,11 @@ mlf_status mlf__mlmodel_print(const cJSON *tree, char **out)
     }
     if (!fine) {
         mlf__buf_free(&writer.out);
-        return mlf__fail(MLF_ERR_INVAL,
-                         "MLmodel cannot hold this: a text is not UTF-8, or values are nested more "
-                         "than %d deep",
-                         (int)DEPTH_MAX);
+        return mlf__fail(
+            MLF_ERR_INVAL,
+            "MLmodel cannot hold this: a text is not UTF-8, an object has a key twice, a "
+            "number is too large, or values are nested more than %d deep",
+            (int)DEPTH_MAX);
     }
     *out = mlf__buf_take(&writer.out);
     return *out != NULL ? MLF_OK : MLF_ERR_NOMEM;

@@ -18,7 +18,7 @@ mlf_status mlf__mlmodel_parse(const char *text, size_t len, const char *where, c
 mlf_status mlf__mlmodel_read(const char *directory, cJSON **out);
 
 /* The tree as block YAML with its keys in alphabetical order, as MLflow writes it. MLF_ERR_INVAL for texts
- * that are not UTF-8 and for what is nested too deeply. |*out| is owned by the caller (mlf__free). */
+ * that are not UTF-8, for keys that are there twice, and for what is nested too deeply. |*out| is owned by the caller (mlf__free). */
 mlf_status mlf__mlmodel_print(const cJSON *tree, char **out);
 /* Writes it as |root|/MLmodel; |root| as in mlf__artifact_write(). */
 mlf_status mlf__mlmodel_write(const cJSON *tree, const char *root);

@@ -290,6 +290,33 @@ static void nested(void)
     }
 }
 
+/* Two calls further down the stack than a minimiser that was left by longjmp() and freed. */
+static void minimise_below(int calls)
+{
+    volatile char room[4096];
+    room[0] = 0;
+    if (calls > 0)
+        minimise_below(calls - 1);
+    else
+        minimise_scripted((const double[]){3, 2, 1}, 3);
+    EXPECT(room[0] == 0);
+}
+
+static void left_for_good(void)
+{
+    struct rosenbrock p = {.height = 100, .leave_at = 1};
+    gsl_multimin_fdfminimizer *s =
+        gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, N);
+    gsl_multimin_function_fdf function;
+    if (setjmp(p.way_out) == 0)
+        set_fdf(s, &function, &p);
+    EXPECT(p.calls == 1);
+    gsl_multimin_fdfminimizer_free(s);
+    void *volatile taken = malloc(sizeof(*s)); /* the next one lies elsewhere */
+    minimise_below(2);
+    free(taken);
+}
+
 static void in_a_row(void)
 {
     for (size_t i = 0; i < 130; i++)
@@ -302,7 +329,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } ways[] = {{"kinds", all_kinds}, {"long", long_one}, {"odd", odd_values},
-                {"threads", threads}, {"nested", nested}, {"row", in_a_row}};
+                {"threads", threads}, {"nested", nested}, {"left", left_for_good},
+                {"row", in_a_row}};
     EXPECT(argc >= 2);
     if (argc > 2) {
         void *hooks = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
