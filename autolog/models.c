@@ -3,7 +3,9 @@
  * its id, and is ready when its files have been copied; one that was never saved is deleted at the end. */
 #include "autolog/apply.h"
 
+#include "autolog/environment.h"
 #include "core/buf.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/spool.h"
 #include "core/sys.h"
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What a MODEL event says. Texts are borrowed from it. */
 struct saved_model {
@@ -345,6 +348,24 @@ static mlf_status note_missing(struct mlf__apply *apply, const char *run_id, con
                                        : MLF_OK;
 }
 
+/* Writes beside the model what it was made with, when that is known here. A model is whole without it. */
+static void write_environment(struct mlf__apply *apply, const mlf_logged_model *model)
+{
+    static const char name[] = "environment.json";
+    char *place = NULL, *text = NULL;
+    if (apply->watch == NULL ||
+        mlf__artifact_local(model->artifact_location, name, &place) != MLF_OK)
+        return;
+    /* A whole model may have brought its own. */
+    if (access(place, F_OK) != 0)
+        text = mlf__environment_json(apply);
+    if (text != NULL &&
+        mlf__artifact_write(model->artifact_location, name, text, strlen(text)) != MLF_OK)
+        mlf__log(MLF__LOG_WARN, "%s: %s", place, mlf__errmsg());
+    mlf__free(text);
+    mlf__free(place);
+}
+
 /* Copies the files and tells the store how it went. */
 static mlf_status store_files(struct mlf__apply *apply, const struct mlf__run_state *run,
                               const struct saved_model *saved, const mlf_logged_model *model)
@@ -366,6 +387,8 @@ static mlf_status store_files(struct mlf__apply *apply, const struct mlf__run_st
     if (status == MLF_OK)
         status = ops->model_finalize(apply->store, saved->id,
                                      copied == MLF_OK ? MLF_MODEL_READY : MLF_MODEL_UPLOAD_FAILED);
+    if (status == MLF_OK && copied == MLF_OK)
+        write_environment(apply, model);
     if (status == MLF_OK && copied == MLF_OK && saved->take)
         mlf__spool_take_done(saved->path);
     return status;

@@ -54,7 +54,8 @@ def client_sees_model(results, client, run):
     results.check({m.key for m in model.metrics} == set(run.data.metrics),
                   "and its metrics", model.metrics)
     files = sorted(f.path for f in client.list_logged_model_artifacts(model.model_id))
-    results.check(files == ["MLmodel", "iris.model"], "and its file", files)
+    results.check(files == ["MLmodel", "environment.json", "iris.model"],
+                  "its file, and what it was made with", files)
     with open("iris.model", "rb") as ours, \
          open(os.path.join(model.artifact_location, "iris.model"), "rb") as kept:
         results.check(ours.read() == kept.read(), "the file is what svm-train wrote")
