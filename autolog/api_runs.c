@@ -271,30 +271,36 @@ static mlf_status check_parent(const char *parent, const struct mlf_run *top)
     return status;
 }
 
-/* Under a launcher there is one experiment. */
-static mlf_status check_experiment_id(const char *id)
+/* Under a launcher there is one experiment: is it |found|? */
+static bool is_launchers(const mlf_experiment *found)
 {
     const struct mlf__config *config = mlf__session_config();
-    if (config == NULL || !mlf__session_has_launcher())
+    const char *id = config->experiment_id[0] != '\0' ? config->experiment_id : "0";
+    return config->experiment_name[0] != '\0' ? strcmp(found->name, config->experiment_name) == 0
+                                              : strcmp(found->id, id) == 0;
+}
+
+/* An experiment that is given by its id is there, and active. A store that cannot be read now is asked by the
+ * collector instead: it may be made only then. */
+static mlf_status check_experiment_id(const char *id)
+{
+    struct mlf__api_call call;
+    mlf_experiment found = {0};
+    if (mlf__api_call_begin(&call, MLF__STORE_READ) != MLF_OK)
         return MLF_OK;
-    bool same;
-    mlf_status status = MLF_OK;
-    if (config->experiment_name[0] == '\0') {
-        same = strcmp(id, config->experiment_id[0] != '\0' ? config->experiment_id : "0") == 0;
-    } else {
-        struct mlf__api_call call;
-        mlf_experiment experiment = {0};
-        status = mlf__api_call_begin(&call, MLF__STORE_READ);
-        if (status != MLF_OK)
-            return status;
-        status =
-            mlf__api_call_end(&call, call.store->ops->experiment_get(call.store, id, &experiment));
-        same = status == MLF_OK && strcmp(experiment.name, config->experiment_name) == 0;
-        mlf_experiment_free(&experiment);
-    }
-    if (status == MLF_OK && !same)
+    mlf_status status = call.store->ops->experiment_get(call.store, id, &found);
+    status = mlf__api_call_end(&call, mlf__unknown_experiment(call.store, id, status));
+    if (status == MLF_OK && mlf__session_has_launcher() && !is_launchers(&found))
         status = mlf__fail(MLF_ERR_STATE,
                            "experiment %s is not the one that `mlf run` was told to log into", id);
+    else if (status == MLF_OK && found.deleted)
+        status = mlf__fail(MLF_ERR_STATE,
+                           "The experiment %s must be in the 'active' state. Current state is "
+                           "deleted.",
+                           id);
+    else if (status != MLF_ERR_NOT_FOUND && status != MLF_ERR_INVAL)
+        status = MLF_OK;
+    mlf_experiment_free(&found);
     return status;
 }
 
@@ -440,6 +446,7 @@ static mlf_status end(struct mlf_run *run, mlf_run_status status, const char *ca
                          (int)run->pid);
     if (!atomic_exchange(&run->active, false))
         return mlf__fail(MLF_ERR_STATE, "%s: run %s has ended already", call, run->id);
+    atomic_store(&run->trainings.ended, true);
     mlf_status result = mlf__api_emit(run, (struct mlf__event){.kind = MLF__EV_RUN_END,
                                                                .step = (int64_t)status,
                                                                .ts_ns = mlf__now_ns()});

@@ -247,6 +247,33 @@ static mlf_status create_run(struct mlf__apply *apply, struct mlf__run_state *ru
     return status;
 }
 
+/* In the experiment that the run names for itself. */
+static mlf_status create_elsewhere(struct mlf__apply *apply, struct mlf__run_state *run)
+{
+    mlf_experiment other = {0};
+    mlf_status status =
+        find_experiment(apply, run->experiment != NULL ? run->experiment : "",
+                        run->experiment_id != NULL ? run->experiment_id : "", &other);
+    if (status == MLF_OK)
+        status = create_run(apply, run, other.id);
+    mlf_experiment_free(&other);
+    return status;
+}
+
+/* The run's experiment was deleted, or there never was one. It must not hold up what else the session logs, and
+ * nothing may be lost: the run goes into the session's experiment and says so. */
+static mlf_status create_astray(struct mlf__apply *apply, struct mlf__run_state *run)
+{
+    const char *wanted = run->experiment != NULL ? run->experiment : run->experiment_id;
+    mlf_status status = mlf__apply_refused(apply);
+    if (status == MLF_OK)
+        status = create_run(apply, run, apply->experiment.id);
+    if (status == MLF_OK)
+        status =
+            apply->store->ops->set_tag(apply->store, run->id, "mlf.experiment_missing", wanted);
+    return status;
+}
+
 mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state *run)
 {
     if (run->in_store)
@@ -257,12 +284,9 @@ mlf_status mlf__apply_ensure_run(struct mlf__apply *apply, struct mlf__run_state
     if (run->experiment == NULL && run->experiment_id == NULL) {
         status = create_run(apply, run, apply->experiment.id);
     } else {
-        mlf_experiment other = {0};
-        status = find_experiment(apply, run->experiment != NULL ? run->experiment : "",
-                                 run->experiment_id != NULL ? run->experiment_id : "", &other);
-        if (status == MLF_OK)
-            status = create_run(apply, run, other.id);
-        mlf_experiment_free(&other);
+        status = create_elsewhere(apply, run);
+        if (mlf__apply_is_refusal(status))
+            status = create_astray(apply, run);
     }
     run->in_store = status == MLF_OK;
     return status;
@@ -275,26 +299,15 @@ static mlf_status keep_text(char **slot, const char *text)
     return MLF_OK;
 }
 
-/* A run that other events have made already gets its name and parent as tags, which the store knows to be
+/* Names the run once it is known: its name, parent and experiment come with its start. A run that may have been made
+ * before, by other events or by a collector that died, gets name and parent as tags, which the store knows to be
  * them. */
-static mlf_status name_existing(struct mlf__apply *apply, const struct mlf__run_state *run,
-                                const char *name)
-{
-    const struct mlf_store_ops *ops = apply->store->ops;
-    mlf_status status = MLF_OK;
-    if (name != NULL)
-        status = ops->set_tag(apply->store, run->id, "mlflow.runName", name);
-    if (status == MLF_OK && run->parent[0] != '\0')
-        status = ops->set_tag(apply->store, run->id, "mlflow.parentRunId", run->parent);
-    return status;
-}
-
-/* Names the run once it is known: its name, parent and experiment come with its start. */
 static mlf_status start_run(struct mlf__apply *apply, struct mlf__run_state *run,
                             const struct mlf__event *event)
 {
+    const struct mlf_store_ops *ops = apply->store->ops;
     const char *name = mlf__event_field(event, 0), *parent = mlf__event_field(event, 1);
-    bool is_named = name[0] != '\0' && run->name == NULL;
+    bool is_named = name[0] != '\0' && run->name == NULL, was_there = run->in_store;
     run->start_ms = event->ts_ns / 1000000;
     run->no_system |= (event->flags & MLF__EVF_NO_SYSTEM) != 0;
     mlf__copy_text(run->parent, sizeof(run->parent), parent);
@@ -303,9 +316,18 @@ static mlf_status start_run(struct mlf__apply *apply, struct mlf__run_state *run
     mlf_status status = keep_text(&run->experiment, mlf__event_field(event, 2));
     if (status == MLF_OK)
         status = keep_text(&run->experiment_id, mlf__event_field(event, 3));
-    if (status == MLF_OK && run->in_store)
-        status = name_existing(apply, run, is_named ? run->name : NULL);
-    return status;
+    /* A launcher's run begins before its command is known, which names its source: it is made with what comes next. */
+    if (status != MLF_OK || (apply->processes == NULL && !was_there))
+        return status;
+    status = mlf__apply_ensure_run(apply, run);
+    if (status != MLF_OK || !(was_there || run->is_session))
+        return status;
+    if (run->name != NULL && (is_named || !was_there))
+        status = ops->set_tag(apply->store, run->id, "mlflow.runName", run->name);
+    if (status == MLF_OK && run->parent[0] != '\0')
+        status = ops->set_tag(apply->store, run->id, "mlflow.parentRunId", run->parent);
+    /* One that was deleted meanwhile keeps what it has. */
+    return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
 }
 
 static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run, int status,
@@ -550,12 +572,12 @@ static mlf_status event_of_run(struct mlf__apply *apply, const struct mlf__event
     if (run == NULL)
         return MLF_ERR_NOMEM;
     mlf_status status;
-    if (event->kind == MLF__EV_RUN_START)
-        status = start_run(apply, run, event);
-    else if (event->kind == MLF__EV_RUN_RESUME)
-        status = resume_run(apply, run, event);
     /* Without its run nothing can be logged: that the store refuses it is trouble, not a refusal of this
      * event, and everything is kept. */
+    if (event->kind == MLF__EV_RUN_START)
+        return start_run(apply, run, event);
+    if (event->kind == MLF__EV_RUN_RESUME)
+        status = resume_run(apply, run, event);
     else if ((status = mlf__apply_ensure_run(apply, run)) != MLF_OK)
         return status;
     else
@@ -578,6 +600,9 @@ static mlf_status apply_spooled(struct mlf__apply *apply, const struct mlf__even
         whole.text = text.data != NULL ? text.data : "";
         whole.text_len = text.len;
         status = apply_event(apply, &whole);
+        /* The text goes with this call, so what points to it is written now. */
+        if (status == MLF_OK)
+            status = flush_metrics(apply);
         if (status == MLF_OK)
             mlf__spool_take_done(event->text);
     }
@@ -639,11 +664,14 @@ static void written(struct mlf__apply *apply)
         mlf__params_settle(run, true);
 }
 
+/* When it fails, it may be another database that the store is opened on next. */
 static mlf_status begin(struct mlf__apply *apply)
 {
     mlf_status status = open_store(apply);
     if (status == MLF_OK && apply->store->ops->begin != NULL)
         status = apply->store->ops->begin(apply->store);
+    if (status != MLF_OK)
+        forget_written(apply);
     return status;
 }
 

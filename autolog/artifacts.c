@@ -92,7 +92,8 @@ static mlf_status store_artifact(const char *root, const struct mlf__event *even
     return status;
 }
 
-/* A file that is gone or cannot be copied is said in a tag: it must not hold up what comes after. */
+/* A file that is gone or cannot be copied is said in a tag, and by mlf_flush(): it must not hold up what comes
+ * after. */
 mlf_status mlf__artifacts_event(struct mlf__apply *apply, struct mlf__run_state *run,
                                 const struct mlf__event *event)
 {
@@ -107,6 +108,7 @@ mlf_status mlf__artifacts_event(struct mlf__apply *apply, struct mlf__run_state 
     if (status != MLF_OK && status != MLF_ERR_NOMEM) {
         struct mlf__buf text = {0};
         mlf__buf_printf(&text, "%s: %s", path, mlf__errmsg());
+        mlf__apply_refused(apply);
         status = text.failed ? MLF_ERR_NOMEM
                              : apply->store->ops->set_tag(apply->store, run->id,
                                                           "mlf.artifact_missing", text.data);

@@ -39,6 +39,7 @@ static struct {
     _Atomic int announced;                /* this process has been recorded */
     struct mlf__config config;
     char journal_stem[MLF__PATH_SIZE]; /* what the journal's name begins with */
+    char failure[512];                 /* of MLF__SESSION_FAILED: why */
 } session;
 
 /* ---- the guard ---- */
@@ -248,9 +249,10 @@ static enum mlf__session_state start_journal(void)
 {
     snprintf(session.journal_stem, sizeof(session.journal_stem), "%.8s-%d", session.config.run_id,
              (int)getpid());
-    if (own_journal() == NULL)
-        return MLF__SESSION_OFF;
-    return MLF__SESSION_JOURNAL;
+    if (own_journal() != NULL)
+        return MLF__SESSION_JOURNAL;
+    mlf__copy_text(session.failure, sizeof(session.failure), mlf__errmsg());
+    return MLF__SESSION_FAILED;
 }
 
 static enum mlf__session_state start(void)
@@ -329,6 +331,8 @@ mlf_status mlf__session_begin(void)
         if (state == MLF__SESSION_STARTING)
             state = (int)wait_for_start();
     } while (state == MLF__SESSION_DORMANT);
+    if (state == MLF__SESSION_FAILED)
+        return mlf__fail(MLF_ERR_IO, "nothing can be logged: %s", session.failure);
     if (state != MLF__SESSION_RING && state != MLF__SESSION_JOURNAL)
         return state == MLF__SESSION_STARTING
                    ? mlf__fail(MLF_ERR_BUSY, "the session is being started by another thread")

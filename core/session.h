@@ -17,7 +17,8 @@ enum mlf__session_state {
     MLF__SESSION_DORMANT,  /* no launcher, nothing logged yet: no file, no process */
     MLF__SESSION_STARTING, /* one thread is starting it; others wait, hooks pass */
     MLF__SESSION_RING,
-    MLF__SESSION_JOURNAL
+    MLF__SESSION_JOURNAL,
+    MLF__SESSION_FAILED /* begun, but there is no place for a ring or journal: calls say why */
 };
 
 /* Reads the environment, once; attaches to the launcher's ring when there is one. Cheap and silent.
@@ -33,7 +34,7 @@ MLF__CORE mlf_status mlf__session_configure(const char *tracking_uri, const char
 MLF__CORE void mlf__config_defaults(struct mlf__config *config);
 
 /* Makes the session take events: begins a dormant one, and records this process once. MLF_ERR_OFF when
- * there is none. Cheap when everything is done already. */
+ * there is none, MLF_ERR_IO with the reason when nothing can be written anywhere. Cheap when everything is done already. */
 MLF__CORE mlf_status mlf__session_begin(void);
 
 /* The ring, NULL when the session has none (off, dormant, journal). */

@@ -22,7 +22,7 @@ static const struct {
                  {"start", api_start},   {"deleted", api_deleted}, {"experiment", api_experiment},
                  {"values", api_values}, {"inputs", api_inputs},   {"artifacts", api_artifacts},
                  {"tables", api_tables}, {"bad", api_bad},         {"locale", api_locale},
-                 {"die", api_die}};
+                 {"die", api_die},       {"vanish", api_vanish}};
 
 int main(int argc, char **argv)
 {

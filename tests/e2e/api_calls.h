@@ -19,6 +19,7 @@ int api_threads(int argc, char **argv);
 int api_fork(int argc, char **argv);
 int api_start(int argc, char **argv); /* [NAME] … : a run of each name, one after the other */
 int api_deleted(int argc, char **argv);
+int api_vanish(int argc, char **argv);     /* DATABASE : removed in the middle */
 int api_experiment(int argc, char **argv); /* EXPERIMENT_ID */
 int api_values(int argc, char **argv);
 int api_inputs(int argc, char **argv);    /* FILE */

@@ -197,6 +197,26 @@ int api_deleted(int argc, char **argv)
     return 0;
 }
 
+/* The database argv[0] is removed while the collector has it open. */
+int api_vanish(int argc, char **argv)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char path[4096];
+    mlf_run *run;
+    mlf_run_record record = {0};
+    SAY("start", mlf_start_run(NULL, &run));
+    show("run", run);
+    SAY("there", mlf_get_run(mlf_run_id(run), &record));
+    mlf_run_record_free(&record);
+    for (size_t i = 0; argc > 0 && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        snprintf(path, sizeof(path), "%s%s", argv[0], suffixes[i]);
+        remove(path);
+    }
+    SAY("after", mlf_log_metric("after", 1, 0));
+    SAY("end", mlf_end_run(MLF_RUN_FINISHED));
+    return 0;
+}
+
 /* A run of the experiment argv[0], and one of the active experiment in it. */
 int api_experiment(int argc, char **argv)
 {

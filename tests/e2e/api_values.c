@@ -146,6 +146,8 @@ int api_artifacts(int argc, char **argv)
     SAY("folder", mlf_log_text("x", "x/"));
     SAY("no file", mlf_log_artifact("/no/such/file", NULL));
     SAY("flush", mlf_flush());
+    SAY("below a file", mlf_log_text("x", "empty.txt/x"));
+    SAY("last flush", mlf_flush());
     free(text);
     return 0;
 }

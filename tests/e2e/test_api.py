@@ -161,6 +161,24 @@ def deleted(tap):
                  "and nothing of it is stored")
 
 
+def vanished(tap):
+    with t.folder() as folder:
+        store = Store(folder, "vanish", os.path.join(folder.work, "mlflow.db"))
+        statuses(tap, store, "start MLF_OK\nthere MLF_OK\nafter MLF_OK\nend MLF_OK",
+                 "a run is in the store once it has begun; then the database is removed")
+        tap.same([(run, status) for run, _, status in store.sql(RUNS)], [(store.line("run")[0], "FINISHED")],
+                 "what comes after goes into a new one")
+        tap.same(store.sql("SELECT key FROM metrics WHERE key NOT LIKE 'system/%'"), [("after",)], "and is not lost")
+
+
+def no_spool(tap):
+    with t.folder() as folder:
+        spool = os.path.join(folder.write("a file", b""), "spool")
+        got = folder.run([CALLS, "start", "one"], env={"MLF_SPOOL": spool})
+        tap.has(got.out.decode(), "start MLF_ERR_IO", "where nothing can be written a start says so")
+        tap.has(got.text, spool, "and where that is")
+
+
 def experiments(tap):
     with t.folder() as folder:
         made = folder.mlf("experiments", "create", "other")
@@ -173,9 +191,15 @@ def experiments(tap):
             store = Store(folder, "experiment", "1", command=[t.MLF, "run", *options, "--"])
             tap.same(store.says[0], ["start", want], f"under mlf run {' '.join(options)}: its experiment or none")
     with t.folder() as folder:
-        unknown = folder.run([CALLS, "experiment", "77"])
-        tap.has(unknown.out.decode(), "end MLF_ERR_IO", "one that is not there is told with the end")
-        tap.has(unknown.text, "77", "and which")
+        store = Store(folder, "experiment", "77")
+        tap.has(store.result.out.decode(), "start MLF_OK", "no database yet: an experiment is looked for later")
+        tap.has(store.result.out.decode(), "end MLF_ERR_IO", "one that is not there is told with the end")
+        tap.same(store.tags(store.line("run")[0]).get("mlf.experiment_missing"), "77",
+                 "and its run goes into the default one, and says so")
+        tap.same([status for _, _, status in store.sql(RUNS)], ["FINISHED"] * 2, "so that the other run is stored, too")
+        unknown = folder.run([CALLS, "experiment", "78"])
+        tap.has(unknown.out.decode(), "start MLF_ERR_NOT_FOUND", "with a database it is told at once")
+        tap.has(unknown.text, "78", "and which")
 
 
 PARAMS = {"a": "1", "b": "2", "int": "42", "long": str(-2**63), "bool": "True", "text": "some text", "float": "0.5",
@@ -247,6 +271,7 @@ def artifacts(tap):
         refused = ("no json", "channels", "above", "absolute", "nothing", "folder")
         want = {what: "MLF_ERR_INVAL" for what in refused}
         want["no file"] = "MLF_ERR_NOT_FOUND"
+        want["last flush"] = "MLF_ERR_IO"
         if image == "MLF_ERR_UNSUPPORTED":
             want["channels"] = image
         tap.same(got, {what: want.get(what, "MLF_OK") for what in got}, "artifacts are taken or refused")
@@ -258,6 +283,8 @@ def artifacts(tap):
             tap.skip("an image", "built without libpng")
         else:
             tap.ok(store.read("images/i.png").startswith(b"\x89PNG\r\n\x1a\n"), "an image as PNG")
+        tap.has(store.tags(store.sql(RUNS)[0][0]).get("mlf.artifact_missing", ""), "empty.txt",
+                "one that cannot be stored is a tag, and the flush says so")
         tap.same(store.left(), [], "nothing stays in the spool")
 
 
@@ -322,7 +349,7 @@ def main():
     tap = t.Tap()
     nested(tap, 0, "FINISHED")
     nested(tap, 3, "FAILED")
-    for test in (resumed, blocks, threads_and_forks, launched, deleted,
+    for test in (resumed, blocks, threads_and_forks, launched, deleted, vanished, no_spool,
                  experiments, values, other_locale, inputs, artifacts, tables, bad,
                  left_behind):
         test(tap)

@@ -502,6 +502,13 @@ static const char *sqlite_artifact_root(const struct mlf__sql *sql)
 static mlf_status sqlite_begin(struct mlf__sql *sql, bool write)
 {
     struct sqlite *db = sqlite_of(sql);
+    /* What is written into a file that has no name any more is lost without a word. */
+    int moved = 0;
+    if (write &&
+        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+        moved != 0)
+        return mlf__fail(MLF_ERR_IO, "the database %s was moved or removed while it was open",
+                         db->description);
     return run_prepared(db, write ? db->begin_write : db->begin_read, write ? "write" : "read");
 }
 
