@@ -4,19 +4,23 @@
 
 #include "core/mem.h"
 
-static const char select_models[] =
+static const struct mlf__sql_by_ids select_models = MLF__SQL_BY_IDS(
     "SELECT model_id, experiment_id, name, artifact_location, source_run_id, model_type, status, "
     "creation_timestamp_ms, last_updated_timestamp_ms FROM logged_models "
-    "WHERE lifecycle_stage <> 'deleted' AND model_id " MLF__SQL_IN_IDS;
-static const char select_params[] =
-    "SELECT model_id, param_key, param_value FROM logged_model_params "
-    "WHERE model_id " MLF__SQL_IN_IDS "ORDER BY model_id, param_key";
-static const char select_tags[] = "SELECT model_id, tag_key, tag_value FROM logged_model_tags "
-                                  "WHERE model_id " MLF__SQL_IN_IDS "ORDER BY model_id, tag_key";
-static const char select_metrics[] =
+    "WHERE lifecycle_stage <> 'deleted' AND model_id ",
+    "");
+static const struct mlf__sql_by_ids select_params =
+    MLF__SQL_BY_IDS("SELECT model_id, param_key, param_value FROM logged_model_params "
+                    "WHERE model_id ",
+                    "ORDER BY model_id, param_key");
+static const struct mlf__sql_by_ids select_tags =
+    MLF__SQL_BY_IDS("SELECT model_id, tag_key, tag_value FROM logged_model_tags "
+                    "WHERE model_id ",
+                    "ORDER BY model_id, tag_key");
+static const struct mlf__sql_by_ids select_metrics = MLF__SQL_BY_IDS(
     "SELECT model_id, metric_name, run_id, dataset_name, dataset_digest, metric_value, "
-    "metric_timestamp_ms, metric_step FROM logged_model_metrics WHERE model_id " MLF__SQL_IN_IDS
-    "ORDER BY model_id, metric_name, metric_timestamp_ms, metric_step, run_id";
+    "metric_timestamp_ms, metric_step FROM logged_model_metrics WHERE model_id ",
+    "ORDER BY model_id, metric_name, metric_timestamp_ms, metric_step, run_id");
 
 static mlf_status see_model(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, void *context)
 {
@@ -59,7 +63,7 @@ mlf_status mlf__sql_fill_models(struct mlf__sql_store *store, mlf_logged_model *
     mlf_status status = mlf__sql_fill_begin(&fill, models, n, sizeof(*models),
                                             offsetof(mlf_logged_model, model_id));
     if (status == MLF_OK)
-        status = mlf__sql_fill_each(store, &fill, select_models, see_model);
+        status = mlf__sql_fill_each(store, &fill, &select_models, see_model);
     if (status == MLF_OK)
         status = MLF__SQL_FILL_PAIRS(store, &fill, select_params, mlf_logged_model, params);
     if (status == MLF_OK)
@@ -67,7 +71,7 @@ mlf_status mlf__sql_fill_models(struct mlf__sql_store *store, mlf_logged_model *
     if (status == MLF_OK) {
         fill.array = offsetof(mlf_logged_model, metrics);
         fill.count = offsetof(mlf_logged_model, n_metrics);
-        status = mlf__sql_fill_each(store, &fill, select_metrics, see_metric);
+        status = mlf__sql_fill_each(store, &fill, &select_metrics, see_metric);
     }
     mlf__sql_fill_end(&fill);
     return status;

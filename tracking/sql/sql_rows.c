@@ -91,13 +91,14 @@ void mlf__sql_fill_end(struct mlf__sql_fill *fill)
 }
 
 mlf_status mlf__sql_fill_each(struct mlf__sql_store *store, struct mlf__sql_fill *fill,
-                              const char *text, mlf__sql_row *see)
+                              const struct mlf__sql_by_ids *text, mlf__sql_row *see)
 {
+    size_t n = fill->n_owners > 1 ? MLF__SQL_IDS : 1;
     mlf_status status = MLF_OK;
     fill->last = NULL;
-    for (size_t i = 0; status == MLF_OK && i < fill->n_owners; i += MLF__SQL_IDS) {
+    for (size_t i = 0; status == MLF_OK && i < fill->n_owners; i += n) {
         struct mlf__sql_value values[MLF__SQL_IDS];
-        for (size_t k = 0; k < MLF__SQL_IDS; k++) {
+        for (size_t k = 0; k < n; k++) {
             /* NULL, behind the last id, is equal to nothing. */
             const char *id = i + k < fill->n_owners ? fill->owners[i + k].id : NULL;
             int64_t number;
@@ -105,7 +106,7 @@ mlf_status mlf__sql_fill_each(struct mlf__sql_store *store, struct mlf__sql_fill
                             ? mlf__sql_int(number)
                             : mlf__sql_text(id);
         }
-        status = mlf__sql_each(store, text, values, MLF__SQL_IDS, see, fill);
+        status = mlf__sql_each(store, n > 1 ? text->many : text->one, values, n, see, fill);
     }
     return status;
 }

@@ -28,7 +28,15 @@ mlf_status mlf__sql_copy_or_empty(struct mlf__sql_store *store, struct mlf__sql_
 /* ---- filling many records ---- */
 
 enum { MLF__SQL_IDS = 50 }; /* records that one statement reads */
-/* What those statements say of the column of ids. */
+/* A statement for that many ids, and one for a single id, which is quicker to prepare. */
+struct mlf__sql_by_ids {
+    const char *many, *one;
+};
+/* |before| ends with the column of ids. */
+#define MLF__SQL_BY_IDS(before, after)                                                             \
+    {                                                                                              \
+        before MLF__SQL_IN_IDS after, before "= $1 " after                                         \
+    }
 #define MLF__SQL_IN_IDS                                                                            \
     "IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "   \
     "$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, "   \
@@ -54,10 +62,9 @@ struct mlf__sql_fill {
 mlf_status mlf__sql_fill_begin(struct mlf__sql_fill *fill, void *records, size_t n, size_t size,
                                size_t id);
 void mlf__sql_fill_end(struct mlf__sql_fill *fill);
-/* Calls |see| with |fill| for the rows of all records. |text| has MLF__SQL_IN_IDS, gives the id first,
- * and is ordered by it. */
+/* Calls |see| with |fill| for the rows of all records. |text| gives the id first, and is ordered by it. */
 mlf_status mlf__sql_fill_each(struct mlf__sql_store *store, struct mlf__sql_fill *fill,
-                              const char *text, mlf__sql_row *see);
+                              const struct mlf__sql_by_ids *text, mlf__sql_row *see);
 /* The record of the row; NULL when it is none of them. */
 void *mlf__sql_record(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
                       struct mlf__sql_fill *fill);
@@ -68,7 +75,7 @@ void *mlf__sql_append(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
 /* Fills an array of mlf_pair from rows of id, key, value. */
 #define MLF__SQL_FILL_PAIRS(store, fill, text, type, member)                                       \
     ((fill)->array = offsetof(type, member), (fill)->count = offsetof(type, n_##member),           \
-     mlf__sql_fill_each(store, fill, text, mlf__sql_see_pair))
+     mlf__sql_fill_each(store, fill, &(text), mlf__sql_see_pair))
 mlf__sql_row mlf__sql_see_pair;
 
 #endif

@@ -12,38 +12,40 @@
 
 enum { CANDIDATES_MAX = 5 };
 
-static const char select_runs[] =
+static const struct mlf__sql_by_ids select_runs = MLF__SQL_BY_IDS(
     "SELECT run_uuid, experiment_id, name, user_id, artifact_uri, status, lifecycle_stage, "
-    "start_time, end_time FROM runs WHERE run_uuid " MLF__SQL_IN_IDS;
+    "start_time, end_time FROM runs WHERE run_uuid ",
+    "");
 static const char select_candidates[] =
     "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' "
     "AND substr(run_uuid, 1, length($1)) = $1 ORDER BY start_time DESC, run_uuid LIMIT $2";
 /* Sorted by key afterwards, which is cheaper than to have the database sort each run's few rows. */
-static const char select_params[] =
-    "SELECT run_uuid, key, value FROM params WHERE run_uuid " MLF__SQL_IN_IDS "ORDER BY run_uuid";
-static const char select_tags[] =
-    "SELECT run_uuid, key, value FROM tags WHERE run_uuid " MLF__SQL_IN_IDS "ORDER BY run_uuid";
-static const char select_latest[] =
-    "SELECT run_uuid, key, value, timestamp, step, is_nan FROM latest_metrics "
-    "WHERE run_uuid " MLF__SQL_IN_IDS "ORDER BY run_uuid";
+static const struct mlf__sql_by_ids select_params =
+    MLF__SQL_BY_IDS("SELECT run_uuid, key, value FROM params WHERE run_uuid ", "ORDER BY run_uuid");
+static const struct mlf__sql_by_ids select_tags =
+    MLF__SQL_BY_IDS("SELECT run_uuid, key, value FROM tags WHERE run_uuid ", "ORDER BY run_uuid");
+static const struct mlf__sql_by_ids select_latest =
+    MLF__SQL_BY_IDS("SELECT run_uuid, key, value, timestamp, step, is_nan FROM latest_metrics "
+                    "WHERE run_uuid ",
+                    "ORDER BY run_uuid");
 /* A row for each tag of an input, one for an input without. */
-static const char select_inputs[] =
+static const struct mlf__sql_by_ids select_inputs = MLF__SQL_BY_IDS(
     "SELECT i.destination_id, d.name, d.digest, d.dataset_source_type, d.dataset_source, "
     "d.dataset_schema, d.dataset_profile, i.input_uuid, t.name, t.value FROM inputs i "
     "JOIN datasets d ON d.dataset_uuid = i.source_id "
     "LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid WHERE i.destination_type = 'RUN' "
-    "AND i.source_type = 'DATASET' AND i.destination_id " MLF__SQL_IN_IDS
-    "ORDER BY i.destination_id, d.name, d.digest, i.input_uuid, t.name";
-static const char select_outputs[] =
-    "SELECT i.source_id, i.destination_id, i.step FROM inputs i "
-    "LEFT JOIN logged_models m ON m.model_id = i.destination_id "
-    "WHERE i.source_type = 'RUN_OUTPUT' AND i.destination_type = 'MODEL_OUTPUT' "
-    "AND i.source_id " MLF__SQL_IN_IDS
-    "ORDER BY i.source_id, m.creation_timestamp_ms, i.step, i.destination_id";
-static const char select_model_inputs[] =
-    "SELECT source_id, destination_id FROM inputs WHERE source_type = 'RUN_INPUT' "
-    "AND destination_type = 'MODEL_INPUT' AND source_id " MLF__SQL_IN_IDS
-    "ORDER BY source_id, destination_id";
+    "AND i.source_type = 'DATASET' AND i.destination_id ",
+    "ORDER BY i.destination_id, d.name, d.digest, i.input_uuid, t.name");
+static const struct mlf__sql_by_ids select_outputs =
+    MLF__SQL_BY_IDS("SELECT i.source_id, i.destination_id, i.step FROM inputs i "
+                    "LEFT JOIN logged_models m ON m.model_id = i.destination_id "
+                    "WHERE i.source_type = 'RUN_OUTPUT' AND i.destination_type = 'MODEL_OUTPUT' "
+                    "AND i.source_id ",
+                    "ORDER BY i.source_id, m.creation_timestamp_ms, i.step, i.destination_id");
+static const struct mlf__sql_by_ids select_model_inputs =
+    MLF__SQL_BY_IDS("SELECT source_id, destination_id FROM inputs WHERE source_type = 'RUN_INPUT' "
+                    "AND destination_type = 'MODEL_INPUT' AND source_id ",
+                    "ORDER BY source_id, destination_id");
 
 static mlf_status see_run(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt, void *context)
 {
@@ -162,11 +164,11 @@ static void sort_run(mlf_run_record *run)
 static mlf_status fill_models(struct mlf__sql_store *store, struct mlf__sql_fill *fill)
 {
     FILL_ARRAY(fill, model_outputs);
-    mlf_status status = mlf__sql_fill_each(store, fill, select_outputs, see_output);
+    mlf_status status = mlf__sql_fill_each(store, fill, &select_outputs, see_output);
     if (status != MLF_OK)
         return status;
     FILL_ARRAY(fill, model_inputs);
-    return mlf__sql_fill_each(store, fill, select_model_inputs, see_model_input);
+    return mlf__sql_fill_each(store, fill, &select_model_inputs, see_model_input);
 }
 
 mlf_status mlf__sql_fill_runs(struct mlf__sql_store *store, mlf_run_record *runs, size_t n)
@@ -175,18 +177,18 @@ mlf_status mlf__sql_fill_runs(struct mlf__sql_store *store, mlf_run_record *runs
     mlf_status status =
         mlf__sql_fill_begin(&fill, runs, n, sizeof(*runs), offsetof(mlf_run_record, run_id));
     if (status == MLF_OK)
-        status = mlf__sql_fill_each(store, &fill, select_runs, see_run);
+        status = mlf__sql_fill_each(store, &fill, &select_runs, see_run);
     if (status == MLF_OK)
         status = MLF__SQL_FILL_PAIRS(store, &fill, select_params, mlf_run_record, params);
     if (status == MLF_OK)
         status = MLF__SQL_FILL_PAIRS(store, &fill, select_tags, mlf_run_record, tags);
     if (status == MLF_OK) {
         FILL_ARRAY(&fill, metrics);
-        status = mlf__sql_fill_each(store, &fill, select_latest, see_latest);
+        status = mlf__sql_fill_each(store, &fill, &select_latest, see_latest);
     }
     if (status == MLF_OK && store->schema.datasets) {
         FILL_ARRAY(&fill, inputs);
-        status = mlf__sql_fill_each(store, &fill, select_inputs, see_input);
+        status = mlf__sql_fill_each(store, &fill, &select_inputs, see_input);
     }
     if (status == MLF_OK && store->schema.logged_models)
         status = fill_models(store, &fill);

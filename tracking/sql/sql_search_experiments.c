@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char select_experiments[] =
+static const struct mlf__sql_by_ids select_experiments = MLF__SQL_BY_IDS(
     "SELECT experiment_id, name, artifact_location, lifecycle_stage, creation_time, "
-    "last_update_time FROM experiments WHERE experiment_id " MLF__SQL_IN_IDS;
-static const char select_tags[] =
-    "SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id " MLF__SQL_IN_IDS
-    "ORDER BY experiment_id, key";
+    "last_update_time FROM experiments WHERE experiment_id ",
+    "");
+static const struct mlf__sql_by_ids select_tags =
+    MLF__SQL_BY_IDS("SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id ",
+                    "ORDER BY experiment_id, key");
 
 static mlf_status see_experiment(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
                                  void *context)
@@ -37,7 +38,7 @@ static mlf_status fill_experiments(struct mlf__sql_store *store, mlf_experiment 
                                             offsetof(mlf_experiment, id));
     fill.numbers = true;
     if (status == MLF_OK)
-        status = mlf__sql_fill_each(store, &fill, select_experiments, see_experiment);
+        status = mlf__sql_fill_each(store, &fill, &select_experiments, see_experiment);
     if (status == MLF_OK)
         status = MLF__SQL_FILL_PAIRS(store, &fill, select_tags, mlf_experiment, tags);
     mlf__sql_fill_end(&fill);
