@@ -172,13 +172,15 @@ def test_captured_output(tap):
     """With its output captured, the command finds a closed pipe when mlf is gone, as behind any reader."""
     name = "kill -9 of mlf run, output captured"
     with folder() as f:
-        # The first line comes through mlf; the second one is written to nobody.
-        script = "echo loss=1; touch ready; while ! test -e go; do sleep 0.01; done; echo loss=2; " \
-                 "echo still here >after"
+        # The first line comes through mlf, which has looked at it when it passes on the next one; the last one is
+        # written to nobody.
+        script = "echo loss=1; while ! test -e next; do sleep 0.01; done; echo text; " \
+                 "while ! test -e go; do sleep 0.01; done; echo loss=2; echo still here >after"
         process = f.start([MLF, "run", "--quiet", "--metric", r"loss=loss=(\S+)", "--", "bash", "-c",
                            f"trap '' PIPE; {script}"])
         tap.same(process.stdout.readline(), b"loss=1\n", f"{name}: the first line came through")
-        wait_for(lambda: f.exists("ready"))
+        f.write("next", b"")
+        tap.same(process.stdout.readline(), b"text\n", f"{name}: and the next")
         kill(process.pid)
         process.wait(timeout=60)
         f.write("go", b"")
