@@ -11,9 +11,12 @@ enum { SHOWN = 3 };
 /* "; the latest runs are: a (x), b (y)" behind the text that was. */
 static mlf_status fail_with_list(const char *text, const char *what, const struct mlf__buf *list)
 {
+    size_t len = strlen(text);
+    int kept = (int)(len > 0 && text[len - 1] == '.' ? len - 1 : len);
     if (list->failed || list->len == 0)
-        return mlf__fail(MLF_ERR_NOT_FOUND, "%s; the store has no %s", text, what);
-    return mlf__fail(MLF_ERR_NOT_FOUND, "%s; the latest %s are: %s", text, what, list->data);
+        return mlf__fail(MLF_ERR_NOT_FOUND, "%.*s; the store has no %s", kept, text, what);
+    return mlf__fail(MLF_ERR_NOT_FOUND, "%.*s; the latest %s are: %s", kept, text, what,
+                     list->data);
 }
 
 static void add_item(struct mlf__buf *list, const char *id, const char *name)
