@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Experiments in the SQL store. Where the database knows workspaces, only 'default' is used: that is
  * the one of a server without workspaces. */
-#include "tracking/sql/sql_store.h"
+#include "tracking/sql/sql_rows.h"
 
 #include "core/buf.h"
 #include "core/mem.h"
@@ -51,22 +51,16 @@ static const char upsert_tag[] =
 static const char delete_tag[] =
     "DELETE FROM experiment_tags WHERE key = $1 AND experiment_id = $2";
 
-static mlf_status copy_experiment(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
-                                  mlf_experiment *out)
+mlf_status mlf__sql_copy_experiment(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                                    mlf_experiment *out)
 {
     const char *stage = store->db.ops->column_text(stmt, 3);
     out->deleted = stage != NULL && strcmp(stage, "deleted") == 0;
     out->creation_time_ms = store->db.ops->column_int(stmt, 4);
     out->last_update_time_ms = store->db.ops->column_int(stmt, 5);
-    mlf_status status = mlf__sql_copy(store, stmt, 0, &out->id);
-    if (status == MLF_OK)
-        status = mlf__sql_copy(store, stmt, 1, &out->name);
-    if (status == MLF_OK)
-        status = mlf__sql_copy(store, stmt, 2, &out->artifact_location);
-    if (status == MLF_OK && out->artifact_location == NULL &&
-        (out->artifact_location = mlf__strdup("")) == NULL)
-        status = MLF_ERR_NOMEM;
-    return status;
+    mlf_status status = mlf__sql_copy_or_empty(store, stmt, 1, &out->name);
+    return status == MLF_OK ? mlf__sql_copy_or_empty(store, stmt, 2, &out->artifact_location)
+                            : status;
 }
 
 /* Reads the one experiment of a query; |*found| is false when there is none. */
@@ -79,7 +73,9 @@ static mlf_status read_experiment(struct mlf__sql_store *store, const char *text
     if (status != MLF_OK)
         return status;
     if (*found)
-        status = copy_experiment(store, stmt, out);
+        status = mlf__sql_copy(store, stmt, 0, &out->id);
+    if (status == MLF_OK && *found)
+        status = mlf__sql_copy_experiment(store, stmt, out);
     mlf__sql_done(store, stmt);
     if (status == MLF_OK && *found)
         status = mlf__sql_read_pairs(store, select_tags, out->id, &out->tags, &out->n_tags);

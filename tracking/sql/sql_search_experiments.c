@@ -19,15 +19,7 @@ static mlf_status see_experiment(struct mlf__sql_store *store, struct mlf__sql_s
                                  void *context)
 {
     mlf_experiment *experiment = mlf__sql_record(store, stmt, context);
-    if (experiment == NULL)
-        return MLF_OK;
-    const char *stage = store->db.ops->column_text(stmt, 3);
-    experiment->deleted = stage != NULL && strcmp(stage, "deleted") == 0;
-    experiment->creation_time_ms = store->db.ops->column_int(stmt, 4);
-    experiment->last_update_time_ms = store->db.ops->column_int(stmt, 5);
-    mlf_status status = mlf__sql_copy_or_empty(store, stmt, 1, &experiment->name);
-    return status == MLF_OK ? mlf__sql_copy_or_empty(store, stmt, 2, &experiment->artifact_location)
-                            : status;
+    return experiment != NULL ? mlf__sql_copy_experiment(store, stmt, experiment) : MLF_OK;
 }
 
 static mlf_status fill_experiments(struct mlf__sql_store *store, mlf_experiment *experiments,

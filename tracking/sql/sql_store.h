@@ -118,6 +118,9 @@ mlf_status mlf__sql_experiment_set_tag(struct mlf__store *store, const char *id,
 mlf_status mlf__sql_experiment_delete_tag(struct mlf__store *store, const char *id,
                                           const char *key);
 mlf_status mlf__sql_experiment_set_deleted(struct mlf__store *store, const char *id, bool deleted);
+/* Columns 1 to 5 of a row: name, location, stage, times of creation and last update. */
+mlf_status mlf__sql_copy_experiment(struct mlf__sql_store *store, struct mlf__sql_stmt *stmt,
+                                    mlf_experiment *out);
 /* The artifact location of an active experiment; in a transaction. */
 mlf_status mlf__sql_active_experiment(struct mlf__sql_store *store, const char *id,
                                       mlf_experiment *out, int64_t *number);
