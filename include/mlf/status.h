@@ -29,7 +29,8 @@ extern "C" {
     XX(ERR_TIMEOUT, -12, "timed out")                                                              \
     XX(ERR_OFF, -13, "switched off")                                                               \
     XX(ERR_SCHEMA, -14, "a database schema that cannot be written")                                \
-    XX(ERR_CONFLICT, -15, "a param was already logged with another value")
+    XX(ERR_CONFLICT, -15, "a param was already logged with another value")                         \
+    XX(ERR_PRUNED, -16, "the trial was pruned")
 
 typedef enum mlf_status {
 #define MLF__STATUS_ENUM(name, value, text) MLF_##name = (value),
