@@ -4,8 +4,10 @@
 #include "cli/launch.h"
 
 #include "cli/cli.h"
+#include "cli/pty.h"
 #include "core/buf.h"
 #include "core/env.h"
+#include "core/log.h"
 #include "core/mem.h"
 
 #include <errno.h>
@@ -18,7 +20,7 @@
 
 /* ---- signals ---- */
 
-static const int watched_signals[] = {SIGCHLD, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+static const int watched_signals[] = {SIGCHLD, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
 
 void mlf__signals_take(struct mlf__signals *saved, sigset_t *watched)
 {
@@ -183,16 +185,29 @@ static void close_pipes(struct pipes *pipes)
     }
 }
 
+/* What stands between the command and stream |fd|: a terminal for a terminal, a pipe for everything else. Where there is
+ * no pseudo-terminal to be had the command writes to the terminal itself. False when no pipe can be made. */
+static bool open_between(int fd, int ends[2])
+{
+    if (!isatty(fd))
+        return pipe2(ends, O_CLOEXEC) == 0;
+    if (mlf__pty_open(fd, &ends[0], &ends[1]) != MLF_OK)
+        mlf__log(MLF__LOG_WARN, "the command's output is not read: %s", mlf__errmsg());
+    return true;
+}
+
 static mlf_status open_pipes(bool capture, struct pipes *pipes, bool *one_stream)
 {
     bool out = capture && is_open_stream(STDOUT_FILENO);
     bool err = capture && is_open_stream(STDERR_FILENO);
+    bool same = out && err && is_same_stream();
 
     *pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
-    *one_stream = out && err && is_same_stream();
-    if (pipe2(pipes->exec, O_CLOEXEC) == 0 && (!out || pipe2(pipes->out, O_CLOEXEC) == 0) &&
-        (!err || *one_stream || pipe2(pipes->err, O_CLOEXEC) == 0))
+    if (pipe2(pipes->exec, O_CLOEXEC) == 0 && (!out || open_between(STDOUT_FILENO, pipes->out)) &&
+        (!err || same || open_between(STDERR_FILENO, pipes->err))) {
+        *one_stream = same && pipes->out[1] >= 0;
         return MLF_OK;
+    }
     mlf_status status = mlf__fail_errno(errno, "no pipe can be made");
     close_pipes(pipes);
     return status;

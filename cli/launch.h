@@ -26,13 +26,12 @@ struct mlf__launch {
     char *const *argv;
     const char *ring;  /* MLF_SESSION for the command; NULL: none */
     const char *hooks; /* library to preload; NULL: none */
-    bool capture;      /* read stdout and stderr through pipes */
+    bool capture;      /* read stdout and stderr, through pipes or pseudo-terminals */
     const struct mlf__signals *signals;
 };
 struct mlf__launched {
     pid_t pid;
-    int out,
-        err; /* read ends of the pipes, -1 = none; |err| is -1 when both streams are one file */
+    int out, err; /* where to read the streams, -1 = nowhere; |err| is -1 when both are one file */
 };
 
 /* Starts the command; |*exec_error| is the errno when it could not be executed. MLF_ERR_IO when no

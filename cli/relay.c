@@ -4,6 +4,7 @@
 #include "cli/relay.h"
 
 #include "cli/cli.h"
+#include "cli/pty.h"
 #include "core/sys.h"
 
 #include <errno.h>
@@ -22,7 +23,9 @@ enum {
     BLOCK = 64 * 1024,
     PIPE_UNIT = 4096, /* PIPE_BUF: a pipe that polls writable takes that much without blocking */
     TTY_UNIT = 256,
-    REAP_POLL_MS = 20, /* where there is no descriptor left for a signalfd */
+    PTY_HOLDS = 256 * 1024, /* more than a pseudo-terminal keeps */
+    PTY_QUIET_MS = 20,      /* what the kernel has not handed over by then is nothing */
+    REAP_POLL_MS = 20,      /* where there is no descriptor left for a signalfd */
     CHANNELS = 2
 };
 
@@ -32,9 +35,11 @@ struct channel {
     int stream;     /* for the recogniser */
     size_t unit;    /* most bytes to write at once */
     bool regular;   /* a file: always writable */
+    bool pty;       /* |in| is a pseudo-terminal, |out| the terminal that it stands for */
     bool discard;   /* cannot be written any more, except that the reader is not gone */
-    size_t at, len; /* what is still to be written of |block| */
-    size_t left;    /* after the command's end: bytes of it that are still in the pipe */
+    size_t begin;   /* of the text in |block| */
+    size_t at, len; /* what is still to be written of it */
+    size_t left;    /* after the command's end: at most so many bytes of it are still in the pipe */
     char block[BLOCK];
 };
 
@@ -57,6 +62,8 @@ static void open_channel(struct channel *channel, int in, int out, int stream)
     channel->out = out;
     channel->stream = stream;
     channel->unit = PIPE_UNIT;
+    channel->pty = in >= 0 && isatty(in);
+    channel->begin = channel->pty ? 1 : 0;
     if (in < 0 || fstat(out, &info) != 0)
         return;
     int flags = fcntl(out, F_GETFL);
@@ -81,16 +88,17 @@ static bool is_pending(const struct channel *channel)
 }
 
 /* Looks at a block once it was passed on. */
-static void digest(struct relay *relay, struct channel *channel, size_t len)
+static void digest(struct relay *relay, struct channel *channel)
 {
-    if (relay->recogniser != NULL && len > 0)
-        mlf__recogniser_feed(relay->recogniser, channel->stream, channel->block, len);
+    if (relay->recogniser != NULL && channel->len > channel->begin)
+        mlf__recogniser_feed(relay->recogniser, channel->stream, channel->block + channel->begin,
+                             channel->len - channel->begin);
 }
 
 /* The reader is gone: closing our end lets the command find out at its next write, as without us. */
 static void reader_gone(struct relay *relay, struct channel *channel)
 {
-    digest(relay, channel, channel->len);
+    digest(relay, channel);
     close_channel(channel);
 }
 
@@ -125,7 +133,7 @@ static void pass_on(struct relay *relay, struct channel *channel)
     if (channel->discard)
         channel->at = channel->len;
     if (!is_pending(channel)) {
-        digest(relay, channel, channel->len);
+        digest(relay, channel);
         channel->at = channel->len = 0;
     }
 }
@@ -133,17 +141,18 @@ static void pass_on(struct relay *relay, struct channel *channel)
 static void take_in(struct relay *relay, struct channel *channel)
 {
     size_t room = sizeof(channel->block);
-    if (relay->ended && channel->left < room)
-        room = channel->left;
-    ssize_t n = read(channel->in, channel->block, room);
+    if (relay->ended && channel->left < room - channel->begin)
+        room = channel->begin + channel->left;
+    ssize_t n = channel->pty ? mlf__pty_read(channel->in, channel->out, channel->block, room)
+                             : read(channel->in, channel->block, room);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (n <= 0) {
         close_channel(channel);
         return;
     }
-    channel->at = 0;
-    channel->len = (size_t)n;
+    channel->at = channel->begin;
+    channel->len = channel->begin + (size_t)n;
     if (relay->ended)
         channel->left -= (size_t)n;
     pass_on(relay, channel);
@@ -159,7 +168,9 @@ static void note_end(struct relay *relay, int wait_status)
     for (int i = 0; i < CHANNELS; i++) {
         struct channel *channel = &relay->channels[i];
         int bytes = 0;
-        if (channel->in >= 0 && ioctl(channel->in, FIONREAD, &bytes) == 0 && bytes > 0)
+        if (channel->in >= 0 && channel->pty)
+            channel->left = PTY_HOLDS;
+        else if (channel->in >= 0 && ioctl(channel->in, FIONREAD, &bytes) == 0 && bytes > 0)
             channel->left = (size_t)bytes;
     }
 }
@@ -176,11 +187,20 @@ static void reap(struct relay *relay)
     }
 }
 
+static void resize(struct relay *relay)
+{
+    for (int i = 0; i < CHANNELS; i++)
+        if (relay->channels[i].pty && relay->channels[i].in >= 0)
+            mlf__pty_resize(relay->channels[i].in, relay->channels[i].out);
+}
+
 static void take_signals(struct relay *relay)
 {
     struct signalfd_siginfo info;
 
     while (read(relay->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGWINCH)
+            resize(relay);
         if (info.ssi_signo == SIGCHLD)
             reap(relay);
         /* The kernel sends a terminal's signals to the whole group: the command has its own. */
@@ -195,6 +215,23 @@ static void take_signals(struct relay *relay)
 static bool is_done(const struct channel *channel, bool ended)
 {
     return channel->in < 0 || (ended && channel->left == 0 && !is_pending(channel));
+}
+
+/* A pseudo-terminal does not say how much it holds: after the command's end it is read until it is silent. */
+static bool drains_pty(const struct relay *relay)
+{
+    for (int i = 0; i < CHANNELS; i++)
+        if (relay->channels[i].pty && !is_done(&relay->channels[i], true) &&
+            !is_pending(&relay->channels[i]))
+            return true;
+    return false;
+}
+
+static void end_drain(struct relay *relay)
+{
+    for (int i = 0; i < CHANNELS; i++)
+        if (relay->channels[i].pty && !is_pending(&relay->channels[i]))
+            relay->channels[i].left = 0;
 }
 
 static void serve(struct relay *relay, bool with_signals)
@@ -214,7 +251,11 @@ static void serve(struct relay *relay, bool with_signals)
             .events = pending ? POLLOUT : 0};
     }
     int timeout_ms = with_signals && relay->signals < 0 ? REAP_POLL_MS : -1;
-    if (poll(entries, MLF__ARRAY_LEN(entries), timeout_ms) < 0)
+    bool drains = relay->ended && drains_pty(relay);
+    int ready = poll(entries, MLF__ARRAY_LEN(entries), drains ? PTY_QUIET_MS : timeout_ms);
+    if (ready == 0 && drains)
+        end_drain(relay);
+    if (ready < 0)
         return;
     if (entries[0].revents != 0)
         take_signals(relay);
