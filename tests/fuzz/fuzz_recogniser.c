@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any rules over any output: a rule is refused with a text or works, matching is bounded, and what is
- * found has a name that a store takes. An input is the mode, the rules (one a line, up to an empty one),
- * then the output in pieces. */
+ * found has a name that a store takes. An input is the mode (bits 1 and 4: what is looked for; 2: which
+ * program; 8: whether programs are known by signatures; 16: whether tails are looked at), the rules (one a line, up to an
+ * empty one), then the output in pieces. */
 #include "tests/fuzz/fuzz.h"
 
 #include "autolog/recogniser.h"
@@ -14,6 +15,7 @@ static void see_hit(const struct mlf__hit *hit, void *user)
     size_t *n = user;
     (*n)++;
     MUST(hit->key != NULL && mlf__check_key(hit->key, "Metric name") == MLF_OK);
+    MUST(hit->text != NULL && hit->reason != NULL && hit->tier >= 0 && hit->tier <= 3);
 }
 
 /* The next line as a rule; false at an empty one. */
@@ -32,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const svm[] = {"/usr/bin/svm-train", "-s", "0", "data", NULL};
     static const char *const other[] = {"./train", NULL};
+    static const enum mlf__parse_mode modes[] = {MLF__PARSE_OFF, MLF__PARSE_KNOWN,
+                                                 MLF__PARSE_LIKELY, MLF__PARSE_ALL};
     static char texts[RULES_MAX][RULE_MAX];
     const char *rules[RULES_MAX];
     struct input input = {data, data + size};
@@ -43,8 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct mlf__recogniser_options options = {.rules = rules,
                                               .n_rules = n_rules,
-                                              .mode = (mode & 1) != 0 ? MLF__PARSE_KNOWN
-                                                                      : MLF__PARSE_OFF,
+                                              .mode = modes[(mode & 1) | (mode >> 1 & 2)],
+                                              .by_signature = (mode & 8) != 0,
                                               .argv = (mode & 2) != 0 ? svm : other,
                                               .argc = (mode & 2) != 0 ? 4 : 1};
     struct mlf__recogniser *recogniser;
@@ -58,10 +62,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const uint8_t *bytes = take_bytes(&input, piece, &len);
         mlf__recogniser_feed(recogniser, 1 + (int)(piece & 1), (const char *)bytes, len);
         fed += len;
+        if ((mode & 16) != 0)
+            mlf__recogniser_tick(recogniser);
+        MUST(mlf__recogniser_due_ms(recogniser) <= MLF__TAIL_MS);
     }
     mlf__recogniser_end(recogniser);
     mlf__recogniser_exhausted(recogniser);
-    MUST(hits <= (fed + 2) * (RULES_MAX + 16));
+    MUST(hits <= (fed + 2) * (RULES_MAX + 64));
     mlf__recogniser_destroy(recogniser);
     return 0;
 }
