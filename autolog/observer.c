@@ -243,7 +243,8 @@ static void *observe(void *arg)
             break;
         pace.look_ns = mlf__monotonic_ns() + pace.look_ms * 1000000;
         pace.look_ms = pace.look_ms * 2 < LOOK_MAX_MS ? pace.look_ms * 2 : LOOK_MAX_MS;
-        sleep_until(observer, pace.look_ns < pace.sample_ns ? pace.look_ns : pace.sample_ns);
+        bool sample_first = observer->options.samples && pace.sample_ns < pace.look_ns;
+        sleep_until(observer, sample_first ? pace.sample_ns : pace.look_ns);
     }
     observer->done = true;
     pthread_cond_broadcast(&observer->changed);

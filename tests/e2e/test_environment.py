@@ -210,6 +210,13 @@ def test_switched_off(tap):
         tap.same(steps(f), {}, "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=False: no samples")
         tap.ok(environment(f).get("program", {}).get("path", "").endswith("/true"),
                "but an environment", environment(f))
+        # Past the interval of samples that are not taken, waiting must still be waiting.
+        process = f.start([MLF, "run", "--quiet", "--", "sleep", "3"],
+                          env={"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+                               "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "0.1"})
+        usage = os.wait4(process.pid, 0)[2]
+        spent = usage.ru_utime + usage.ru_stime
+        tap.ok(spent < 1, "and mlf sleeps while the command does", spent)
 
 
 def test_offline(tap):
