@@ -24,8 +24,9 @@ struct mlf__pruner_ops {
     size_t settings_size;
     bool wraps; /* takes an inner pruner */
 
-    mlf_status (*open)(struct mlf__pruner *pruner); /* optional */
-    void (*close)(struct mlf__pruner *pruner);      /* optional */
+    /* Optional. After a failure |close| is called too. */
+    mlf_status (*open)(struct mlf__pruner *pruner);
+    void (*close)(struct mlf__pruner *pruner); /* optional */
     /* Asked after a report; |trial| has at least one. */
     bool (*should_prune)(struct mlf__pruner *pruner, const struct mlf__trial *trial);
 };

@@ -33,7 +33,7 @@ struct mlf__sampler_ops {
     size_t settings_size;
     bool several_objectives; /* can serve them */
 
-    /* Optional. MLF_ERR_INVAL for settings that do not go together. */
+    /* Optional. MLF_ERR_INVAL for settings that do not go together. After a failure |close| is called too. */
     mlf_status (*open)(struct mlf__sampler *sampler);
     void (*close)(struct mlf__sampler *sampler);
     /* Takes in a trial that has just finished: the last one of history->told. Optional. */
@@ -57,6 +57,11 @@ extern const struct mlf__sampler_ops mlf__sampler_random, mlf__sampler_tpe, mlf_
 mlf_status mlf__sampler_open(const char *text, const struct mlf__history *history, uint64_t seed,
                              struct mlf__sampler **out);
 void mlf__sampler_close(struct mlf__sampler *sampler); /* NULL is fine */
+/* What |ops| have of it. */
+mlf_status mlf__sampler_tell(struct mlf__sampler *sampler, const struct mlf__trial *trial);
+mlf_status mlf__sampler_ask(struct mlf__sampler *sampler, const struct mlf__view *view,
+                            struct mlf__joint *out);
+bool mlf__sampler_is_exhausted(struct mlf__sampler *sampler);
 /* The names, "auto, tpe, …". Static. */
 const char *mlf__sampler_names(void);
 

@@ -29,7 +29,7 @@ struct mlf__setting {
     const char *choices; /* "off|ipop|bipop" */
 };
 
-/* Splits |text| at the first '+': its first part's name to |name|, the rest, if any, to |*inner| (borrowed from |text|, NULL:
+/* Splits |text| at the first '+' that is not of a number: its first part's name to |name|, the rest, if any, to |*inner| (borrowed from |text|, NULL:
  * none). MLF_ERR_INVAL for an empty or too long name. */
 mlf_status mlf__settings_name(const char *text, char name[32], const char **inner);
 /* Fills in |out| by |table| (NULL: no keys): the fallbacks, then what |text| says. MLF_ERR_INVAL names the key or value and what

@@ -8,6 +8,9 @@
 
 struct cJSON;
 
+/* Bytes of all choices of a parameter, which go into the store's tags. */
+enum { MLF__CHOICES_MAX = 1 << 18 };
+
 enum mlf__dist_kind { MLF__DIST_FLOAT, MLF__DIST_INT, MLF__DIST_CATEGORICAL };
 
 struct mlf__dist {
@@ -24,7 +27,7 @@ mlf_status mlf__dist_float(const char *name, double low, double high, double ste
                            struct mlf__dist *out);
 mlf_status mlf__dist_int(const char *name, int64_t low, int64_t high, int64_t step, bool log,
                          struct mlf__dist *out);
-/* MLF_ERR_INVAL for no choice, and for two that are equal. */
+/* MLF_ERR_INVAL for no choice, two that are equal, and one that is not UTF-8; MLF_ERR_FULL for too long a list. */
 mlf_status mlf__dist_categorical(const char *name, const char *const *choices, size_t n,
                                  struct mlf__dist *out);
 mlf_status mlf__dist_copy(const struct mlf__dist *dist, struct mlf__dist *out);
@@ -40,7 +43,8 @@ bool mlf__dist_contains(const struct mlf__dist *dist, double value);
 uint64_t mlf__dist_count(const struct mlf__dist *dist);
 
 /* The value as it is logged: shortest decimal, integer, or choice. Valid until the distribution is freed, or in |out|. */
-const char *mlf__dist_format(const struct mlf__dist *dist, double value, char out[MLF__NUMBER_SIZE]);
+const char *mlf__dist_format(const struct mlf__dist *dist, double value,
+                             char out[MLF__NUMBER_SIZE]);
 /* The other way round; a number may lie outside the range. MLF_ERR_INVAL names |name| and the text. */
 mlf_status mlf__dist_parse(const struct mlf__dist *dist, const char *name, const char *text,
                            double *out);
