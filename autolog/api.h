@@ -26,6 +26,18 @@ struct mlf_run {
  * there is nothing to do. */
 mlf_status mlf__api_current_run(struct mlf_run **out);
 
+/* For studies, whose runs are not the active ones of a thread: a new run with a name, child of the thread's active run, else of
+ * the launcher's. MLF_ERR_OFF with MLF_OFF=1. */
+MLF__CORE mlf_status mlf__api_run_begin(const char *name, struct mlf_run **out);
+/* A handle for a run that began otherwise; nothing is logged. With |is_parent| threads without a run may log into it. */
+MLF__CORE mlf_status mlf__api_run_handle(const char *id, const char *name, bool is_parent,
+                                         struct mlf_run **out);
+/* Ends it without waiting. */
+MLF__CORE mlf_status mlf__api_run_finish(struct mlf_run *run, mlf_run_status status);
+/* Makes it the thread's active run, and lets go of it again; the run goes on. */
+MLF__CORE void mlf__api_run_enter(struct mlf_run *run);
+MLF__CORE void mlf__api_run_leave(struct mlf_run *run);
+
 /* The one mutex of the API: guards the lists of runs, metrics and params. Nothing is logged while it is
  * held, and a child of fork() finds it free. */
 void mlf__api_lock(void);
@@ -72,9 +84,16 @@ struct mlf__api_call {
     struct mlf__store *store;
     bool guarded;
 };
-mlf_status mlf__api_call_begin(struct mlf__api_call *call, enum mlf__open_mode mode);
+MLF__CORE mlf_status mlf__api_call_begin(struct mlf__api_call *call, enum mlf__open_mode mode);
 /* Closes it. Returns |status|, with the thread's error text left alone. */
-mlf_status mlf__api_call_end(struct mlf__api_call *call, mlf_status status);
+MLF__CORE mlf_status mlf__api_call_end(struct mlf__api_call *call, mlf_status status);
+
+struct mlf__sync_options;
+struct mlf__sync_result;
+/* Merges what was left behind for the store of this process, as reading commands of mlf do. |options| says all but the
+ * store. */
+MLF__CORE mlf_status mlf__api_sync(const struct mlf__sync_options *options,
+                                   struct mlf__sync_result *out);
 
 /* Around a fork, for whoever watches forks; taken before the API's mutex. */
 void mlf__api_store_before_fork(void);
@@ -83,11 +102,11 @@ void mlf__api_store_after_fork(bool is_child);
 void mlf__api_watch_forks(void);
 
 /* The experiment for runs that start from now on; NULL: the session's. Borrowed. */
-const char *mlf__api_experiment(void);
+MLF__CORE const char *mlf__api_experiment(void);
 
 /* Where this process logs or would log: the session's when it has begun, else what was set, the environment,
  * the default. */
-void mlf__api_config(struct mlf__config *out);
+MLF__CORE void mlf__api_config(struct mlf__config *out);
 
 /* The active experiment's id, in the open |store|; with |create| it is created when absent, else
  * MLF_ERR_NOT_FOUND. */

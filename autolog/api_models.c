@@ -269,7 +269,7 @@ mlf_status mlf_log_linear(const char *name, const mlf_linear *model,
     if (status != MLF_OK)
         return mlf__api_result(status);
     bool entered = mlf__guard_enter_call();
-    status = mlf__spool_take_path(mlf__session_config()->run_id, path);
+    status = mlf__session_take_path(path);
     if (status == MLF_OK) {
         status = mlf_save_linear(model, path);
         if (status == MLF_OK)

@@ -483,6 +483,81 @@ void mlf_run_leave(mlf_run **run)
         mlf_run_end(*run, MLF_RUN_FINISHED);
 }
 
+/* ---- runs of studies ---- */
+
+mlf_status mlf__api_run_begin(const char *name, struct mlf_run **out)
+{
+    char id[MLF__ID_SIZE];
+    const struct mlf_run *top = top_run();
+    struct mlf_run *run = NULL;
+    *out = NULL;
+    mlf_status status = mlf__session_begin();
+    if (status != MLF_OK)
+        return status;
+    mlf__new_id(id);
+    status = make_run(id, name, &run);
+    if (status != MLF_OK)
+        return status;
+    const char *experiment = mlf__api_experiment();
+    const struct beginning begin = {.parent = top != NULL ? top->id
+                                              : mlf__session_has_launcher()
+                                                  ? mlf__session_config()->run_id
+                                                  : "",
+                                    .experiment = experiment != NULL ? experiment : "",
+                                    .experiment_id = ""};
+    status = emit_start(run, &begin);
+    if (status != MLF_OK) {
+        discard(run);
+        return status;
+    }
+    mlf__api_lock();
+    publish(run);
+    mlf__api_unlock();
+    *out = run;
+    return MLF_OK;
+}
+
+mlf_status mlf__api_run_handle(const char *id, const char *name, bool is_parent,
+                               struct mlf_run **out)
+{
+    mlf_status status = mlf__session_begin();
+    *out = NULL;
+    if (status == MLF_OK)
+        status = make_run(id, name, out);
+    if (status != MLF_OK || !is_parent)
+        return status;
+    mlf__api_lock();
+    publish(*out);
+    mlf__api_unlock();
+    return MLF_OK;
+}
+
+mlf_status mlf__api_run_finish(struct mlf_run *run, mlf_run_status status)
+{
+    if (!atomic_exchange(&run->active, false))
+        return MLF_OK;
+    atomic_store(&run->trainings.ended, true);
+    return mlf__api_emit(run, (struct mlf__event){.kind = MLF__EV_RUN_END,
+                                                  .step = (int64_t)status,
+                                                  .ts_ns = mlf__now_ns()});
+}
+
+void mlf__api_run_enter(struct mlf_run *run)
+{
+    run->below = top_run();
+    set_active(run);
+}
+
+/* Whatever the thread has begun above it and left open is left with it. */
+void mlf__api_run_leave(struct mlf_run *run)
+{
+    const struct mlf_run *at = active_run;
+    while (at != NULL && at != run)
+        at = at->below;
+    if (at != NULL)
+        set_active(run->below);
+}
+
 /* ---- asking ---- */
 
 const char *mlf_run_id(const mlf_run *run)

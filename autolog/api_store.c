@@ -7,6 +7,7 @@
  * child. A fork waits for that 2 s at most; then the child works on no store. */
 #include "autolog/api.h"
 
+#include "autolog/collector.h"
 #include "core/mem.h"
 
 #include <pthread.h>
@@ -107,6 +108,32 @@ mlf_status mlf__api_call_end(struct mlf__api_call *call, mlf_status status)
     call->guarded = false;
     if (--depth == 0)
         pthread_rwlock_unlock(&in_use);
+    return status;
+}
+
+mlf_status mlf__api_sync(const struct mlf__sync_options *options, struct mlf__sync_result *out)
+{
+    struct mlf__config config;
+    struct mlf__sync_options of_store = *options;
+    char *uri = NULL;
+    *out = (struct mlf__sync_result){0};
+    if (mlf__session_init() == MLF__SESSION_OFF)
+        return mlf__fail(MLF_ERR_OFF, "mlf is switched off");
+    mlf__api_config(&config);
+    mlf_status status = mlf__uri_resolve(config.tracking_uri, config.cwd, &uri);
+    if (status != MLF_OK)
+        return status;
+    mlf__api_watch_forks();
+    if (depth++ == 0)
+        pthread_rwlock_rdlock(&in_use);
+    bool guarded = mlf__guard_enter_call();
+    of_store.tracking_uri = uri;
+    status = mlf__sync(&of_store, out);
+    if (guarded)
+        mlf__guard_leave();
+    if (--depth == 0)
+        pthread_rwlock_unlock(&in_use);
+    mlf__free(uri);
     return status;
 }
 

@@ -71,15 +71,15 @@ mlf_status mlf__apply_init(struct mlf__apply *apply, const struct mlf__config *c
     return mlf__uri_resolve(config->tracking_uri, config->cwd, &apply->uri);
 }
 
-static void free_processes(struct mlf__process *process)
+static void free_run(struct mlf__run_state *run)
 {
-    while (process != NULL) {
-        struct mlf__process *next = process->next;
-        mlf__argv_free(process->argv);
-        mlf__free(process->exe);
-        mlf__free(process);
-        process = next;
-    }
+    mlf__params_free(run);
+    mlf__seen_free(&run->params);
+    mlf__seen_free(&run->metrics);
+    mlf__free(run->name);
+    mlf__free(run->experiment);
+    mlf__free(run->experiment_id);
+    mlf__free(run);
 }
 
 void mlf__apply_close_store(struct mlf__apply *apply)
@@ -93,27 +93,20 @@ void mlf__apply_free(struct mlf__apply *apply)
     while (apply->runs != NULL) {
         struct mlf__run_state *run = apply->runs;
         apply->runs = run->next;
-        mlf__params_free(run);
-        mlf__seen_free(&run->params);
-        mlf__seen_free(&run->metrics);
-        mlf__free(run->name);
-        mlf__free(run->experiment);
-        mlf__free(run->experiment_id);
-        mlf__free(run);
+        free_run(run);
     }
-    free_processes(apply->processes);
-    while (apply->files != NULL) {
-        struct mlf__file *file = apply->files;
-        apply->files = file->next;
-        mlf__free(file->path);
-        mlf__free(file);
+    mlf__origin_free(&apply->origin);
+    while (apply->origins != NULL) {
+        struct mlf__origin *origin = apply->origins;
+        apply->origins = origin->next;
+        mlf__origin_free(origin);
+        mlf__free(origin);
     }
     while (apply->models != NULL) {
         struct mlf__model_state *model = apply->models;
         apply->models = model->next;
         mlf__free(model);
     }
-    mlf__free(apply->aliases);
     mlf__free(apply->refused);
     mlf__free(apply->pending);
     mlf__free(apply->uri);
@@ -177,14 +170,22 @@ static mlf_status ensure_experiment(struct mlf__apply *apply)
 
 /* ---- runs ---- */
 
+struct mlf__run_state *mlf__apply_find_run(const struct mlf__apply *apply, const char *run_id)
+{
+    struct mlf__run_state *run = apply->runs;
+    while (run != NULL && strcmp(run->id, run_id) != 0)
+        run = run->next;
+    return run;
+}
+
 struct mlf__run_state *mlf__apply_run(struct mlf__apply *apply, const char *run_id)
 {
     if (run_id[0] == '\0')
         run_id = apply->config.run_id;
-    for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
-        if (strcmp(run->id, run_id) == 0)
-            return run;
-    struct mlf__run_state *run = mlf__zalloc(1, sizeof(*run));
+    struct mlf__run_state *run = mlf__apply_find_run(apply, run_id);
+    if (run != NULL)
+        return run;
+    run = mlf__zalloc(1, sizeof(*run));
     if (run == NULL)
         return NULL;
     mlf__copy_text(run->id, sizeof(run->id), run_id);
@@ -196,25 +197,14 @@ struct mlf__run_state *mlf__apply_run(struct mlf__apply *apply, const char *run_
     return run;
 }
 
-const struct mlf__process *mlf__apply_main_process(const struct mlf__apply *apply)
-{
-    const struct mlf__process *command = NULL, *first = NULL;
-    for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next) {
-        if (p->trained)
-            return p;
-        if (p->is_command)
-            command = p;
-        first = p; /* the list is newest first, so this ends as the oldest */
-    }
-    return command != NULL ? command : first;
-}
-
 /* A new run's tags: MLflow's standard ones, and the parent link. Values are borrowed. */
-static size_t standard_tags(const struct mlf__apply *apply, const struct mlf__run_state *run,
+static size_t standard_tags(struct mlf__apply *apply, const struct mlf__run_state *run,
                             const char *user, char commit[72], mlf_key_value *tags)
 {
     size_t n = 0;
-    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const struct mlf__process *process = mlf__origin_main_process(mlf__apply_origin(apply, run));
+    if (process == NULL)
+        process = mlf__origin_main_process(&apply->origin);
     const char *source = process != NULL && process->argc > 0 ? process->argv[0] : "";
     tags[n++] = (mlf_key_value){"mlflow.user", user};
     tags[n++] = (mlf_key_value){"mlflow.source.name", source};
@@ -317,7 +307,7 @@ static mlf_status start_run(struct mlf__apply *apply, struct mlf__run_state *run
     if (status == MLF_OK)
         status = keep_text(&run->experiment_id, mlf__event_field(event, 3));
     /* A launcher's run begins before its command is known, which names its source: it is made with what comes next. */
-    if (status != MLF_OK || (apply->processes == NULL && !was_there))
+    if (status != MLF_OK || (apply->origin.processes == NULL && !was_there))
         return status;
     status = mlf__apply_ensure_run(apply, run);
     if (status != MLF_OK || !(was_there || run->is_session))
@@ -336,23 +326,6 @@ static mlf_status write_end(struct mlf__apply *apply, struct mlf__run_state *run
     mlf_status result = mlf__apply_ensure_run(apply, run);
     return result == MLF_OK ? apply->store->ops->run_update(apply->store, run->id, status, end_ms)
                             : result;
-}
-
-/* The program's own FAILED or KILLED is kept against what waitpid said; its FINISHED only without a
- * launcher. */
-static mlf_status end_run(struct mlf__apply *apply, struct mlf__run_state *run,
-                          const struct mlf__event *event)
-{
-    int status = event->step >= MLF_RUN_FINISHED && event->step <= MLF_RUN_KILLED ? (int)event->step
-                                                                                  : MLF_RUN_FAILED;
-    bool waited = (event->flags & MLF__EVF_WAITED) != 0;
-    if (waited && run->ended_by_program &&
-        (run->status != MLF_RUN_FINISHED || apply->launcher_pid == 0))
-        return MLF_OK;
-    run->status = status;
-    run->ended_by_program = !waited;
-    mlf_status result = mlf__params_release(apply, run);
-    return result == MLF_OK ? write_end(apply, run, status, event->ts_ns / 1000000) : result;
 }
 
 /* ---- metrics ---- */
@@ -429,6 +402,74 @@ static mlf_status metric_event(struct mlf__apply *apply, struct mlf__run_state *
     return MLF_OK;
 }
 
+/* ---- how a run ends ---- */
+
+static bool is_inside(const struct mlf__apply *apply, const struct mlf__run_state *run,
+                      const struct mlf__run_state *outer)
+{
+    for (int depth = 0; run != NULL && run != outer && depth < MLF__RUN_DEPTH; depth++)
+        run = run->parent[0] != '\0' ? mlf__apply_find_run(apply, run->parent) : NULL;
+    return run == outer;
+}
+
+static void mark_over(struct mlf__apply *apply, struct mlf__run_state *run)
+{
+    apply->n_over += !run->over;
+    run->over = true;
+}
+
+/* What is left to do for a run that has ended, when it is not the session's: a session may have any number of them, so
+ * that nothing is kept of one that is over. The launcher ends a run when its command is gone, and with it every run
+ * inside that nobody else has ended. */
+static mlf_status close_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                            const struct mlf__event *event)
+{
+    struct mlf__origin *origin = mlf__apply_origin(apply, run);
+    bool by_launcher = apply->launcher_pid != 0 && event->pid == apply->launcher_pid;
+    bool has_command = !run->is_session && mlf__origin_is_of(origin, run);
+    mlf_status status = MLF_OK;
+    if (run->is_session || (has_command && !by_launcher) ||
+        (!has_command && run->parent[0] == '\0'))
+        return MLF_OK;
+    mark_over(apply, run);
+    if (!by_launcher)
+        return MLF_OK;
+    /* Points of the batch may carry the id of a model that is now deleted. */
+    status = flush_metrics(apply);
+    for (struct mlf__run_state *r = apply->runs; r != NULL && status == MLF_OK; r = r->next) {
+        if (!is_inside(apply, r, run))
+            continue;
+        if (r->status == MLF_RUN_RUNNING) {
+            status = mlf__params_release(apply, r);
+            if (status == MLF_OK)
+                status = write_end(apply, r, run->status, event->ts_ns / 1000000);
+        }
+        if (status == MLF_OK)
+            status = mlf__models_drop_unsaved(apply, r->id);
+        mark_over(apply, r);
+    }
+    return status == MLF_OK && has_command ? mlf__files_log_inputs(apply, origin, NULL) : status;
+}
+
+/* The program's own FAILED or KILLED is kept against what waitpid said; its FINISHED only without a
+ * launcher. */
+static mlf_status end_run(struct mlf__apply *apply, struct mlf__run_state *run,
+                          const struct mlf__event *event)
+{
+    int status = event->step >= MLF_RUN_FINISHED && event->step <= MLF_RUN_KILLED ? (int)event->step
+                                                                                  : MLF_RUN_FAILED;
+    bool waited = (event->flags & MLF__EVF_WAITED) != 0;
+    if (waited && run->ended_by_program &&
+        (run->status != MLF_RUN_FINISHED || apply->launcher_pid == 0))
+        return MLF_OK;
+    run->status = status;
+    run->ended_by_program = !waited;
+    mlf_status result = mlf__params_release(apply, run);
+    if (result == MLF_OK)
+        result = write_end(apply, run, status, event->ts_ns / 1000000);
+    return result == MLF_OK ? close_run(apply, run, event) : result;
+}
+
 /* ---- other kinds ---- */
 
 static mlf_status tag_event(struct mlf__apply *apply, struct mlf__run_state *run,
@@ -446,54 +487,19 @@ static mlf_status tag_event(struct mlf__apply *apply, struct mlf__run_state *run
     return status;
 }
 
-static mlf_status process_event(struct mlf__apply *apply, const struct mlf__event *event)
-{
-    bool is_command = apply->launcher_pid != 0 && event->pid == apply->launcher_pid;
-    int32_t pid = is_command ? (int32_t)event->step : event->pid;
-    for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next)
-        if (p->pid == pid && p->is_command == is_command)
-            return MLF_OK;
-    enum { MAX_WORDS = 65536 };
-    size_t argc = 1;
-    for (size_t i = 0; i < event->text_len && argc < MAX_WORDS; i++)
-        argc += event->text[i] == '\0';
-    struct mlf__process *process = mlf__zalloc(1, sizeof(*process));
-    char **argv = mlf__zalloc(argc + 1, sizeof(*argv));
-    char *exe = mlf__strdup(event->key);
-    mlf_status status = process != NULL && argv != NULL && exe != NULL ? MLF_OK : MLF_ERR_NOMEM;
-    const char *word = event->text;
-    for (size_t i = 0; i < argc && status == MLF_OK; i++, word += strlen(word) + 1)
-        if ((argv[i] = mlf__strdup(word)) == NULL)
-            status = MLF_ERR_NOMEM;
-    if (status != MLF_OK) {
-        if (argv != NULL)
-            mlf__argv_free(argv);
-        mlf__free(exe);
-        mlf__free(process);
-        return status;
-    }
-    *process = (struct mlf__process){.next = apply->processes,
-                                     .pid = pid,
-                                     .is_command = is_command,
-                                     .exe = exe,
-                                     .argv = argv,
-                                     .argc = argc};
-    apply->processes = process;
-    return MLF_OK;
-}
-
 static mlf_status training_begins(struct mlf__apply *apply, struct mlf__run_state *run,
                                   const struct mlf__event *event)
 {
-    for (struct mlf__process *p = apply->processes; p != NULL; p = p->next)
+    struct mlf__origin *origin = mlf__apply_origin(apply, run);
+    for (struct mlf__process *p = origin->processes; p != NULL; p = p->next)
         if (p->pid == event->pid && !p->is_command)
             p->trained = true;
-    if (event->text_len > 0 && apply->aliases == NULL &&
-        (apply->aliases = mlf__strdup(event->text)) == NULL)
+    if (event->text_len > 0 && origin->aliases == NULL &&
+        (origin->aliases = mlf__strdup(event->text)) == NULL)
         return MLF_ERR_NOMEM;
     mlf_status status =
         apply->store->ops->set_tag(apply->store, run->id, "mlflow.autologging", event->key);
-    return status == MLF_OK ? mlf__files_log_inputs(apply, "train") : status;
+    return status == MLF_OK ? mlf__files_log_inputs(apply, origin, "train") : status;
 }
 
 /* The run was looked up when it was resumed. That it is there is known again only once it has been asked for:
@@ -621,18 +627,9 @@ static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event 
     }
     if (event->ts_ns / 1000000 > apply->last_event_ms)
         apply->last_event_ms = event->ts_ns / 1000000;
-    switch ((enum mlf__event_kind)event->kind) {
-    case MLF__EV_PROCESS:
-        return process_event(apply, event);
-    case MLF__EV_FILE:
-        return mlf__files_event(apply, event);
-    case MLF__EV_EXIT:
-        apply->exit_pid = event->pid;
-        apply->exit_status = (int)event->step;
-        return MLF_OK;
-    default:
-        break;
-    }
+    if (event->kind == MLF__EV_PROCESS || event->kind == MLF__EV_FILE ||
+        event->kind == MLF__EV_EXIT)
+        return mlf__origin_event(apply, event);
     if (event->kind == MLF__EV_MODEL && (event->flags & MLF__EVF_NO_RUN) != 0) {
         mlf_status stored = mlf__models_saved(apply, NULL, event);
         return mlf__apply_is_refusal(stored) ? mlf__apply_refused(apply) : stored;
@@ -642,6 +639,12 @@ static mlf_status apply_event(struct mlf__apply *apply, const struct mlf__event 
 
 /* ---- transactions ---- */
 
+static void forget_logged(struct mlf__origin *origin)
+{
+    for (struct mlf__file *file = origin->files; file != NULL; file = file->next)
+        file->logged = false;
+}
+
 /* What the failed transaction had written is gone again. */
 static void forget_written(struct mlf__apply *apply)
 {
@@ -649,19 +652,55 @@ static void forget_written(struct mlf__apply *apply)
     mlf_experiment_free(&apply->experiment);
     apply->experiment = (mlf_experiment){0};
     for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next) {
-        run->in_store = false;
+        run->in_store = run->over = false;
         mlf__params_settle(run, false);
     }
+    apply->n_over = 0;
     for (struct mlf__model_state *model = apply->models; model != NULL; model = model->next)
         model->in_store = false;
-    for (struct mlf__file *file = apply->files; file != NULL; file = file->next)
-        file->logged = false;
+    forget_logged(&apply->origin);
+    for (struct mlf__origin *origin = apply->origins; origin != NULL; origin = origin->next)
+        forget_logged(origin);
 }
 
 static void written(struct mlf__apply *apply)
 {
     for (struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
         mlf__params_settle(run, true);
+}
+
+/* Forgets run |id| with its command; the list of its files is written first. */
+static void forget_origin(struct mlf__apply *apply, const char *id)
+{
+    struct mlf__origin **place = &apply->origins;
+    while (*place != NULL && strcmp((*place)->run_id, id) != 0)
+        place = &(*place)->next;
+    struct mlf__origin *origin = *place;
+    if (origin == NULL)
+        return;
+    /* The list is a convenience: a run goes without it when the store has trouble just now. */
+    mlf__files_log_list(apply, origin);
+    *place = origin->next;
+    mlf__origin_free(origin);
+    mlf__free(origin);
+}
+
+/* Forgets the runs that are over and stored. */
+static void forget_over(struct mlf__apply *apply)
+{
+    for (struct mlf__run_state **place = &apply->runs; apply->n_over > 0 && *place != NULL;) {
+        struct mlf__run_state *run = *place;
+        if (!run->over) {
+            place = &run->next;
+            continue;
+        }
+        apply->n_over--;
+        apply->knew_params |= run->params_committed;
+        forget_origin(apply, run->id);
+        mlf__models_forget(apply, run->id);
+        *place = run->next;
+        free_run(run);
+    }
 }
 
 /* When it fails, it may be another database that the store is opened on next. */
@@ -751,8 +790,10 @@ mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *e
             end++;
         status = end > i ? apply_together(apply, events + i, end - i)
                          : apply_alone(apply, &events[end++]);
-        if (status == MLF_OK)
+        if (status == MLF_OK) {
             apply->resume_at = end;
+            forget_over(apply);
+        }
     }
     if (status == MLF_OK)
         apply->resume_at = 0;
@@ -760,16 +801,27 @@ mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *e
     return status;
 }
 
+/* Are params held back of a run that no command has for its own? */
+static bool session_holds(const struct mlf__apply *apply)
+{
+    for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
+        if (run->held_since_ns != 0 && mlf__apply_own_origin(apply, run) == NULL)
+            return true;
+    return false;
+}
+
 bool mlf__apply_keeps(const struct mlf__apply *apply)
 {
-    if (mlf__apply_holds(apply) || apply->exit_pid != 0)
+    if (session_holds(apply) || apply->origin.exit_pid != 0)
         return true;
     /* A launcher's run gets the command line; without one any run shows that it was known in time. */
     bool launched = (apply->config.flags & MLF__CONFIG_LAUNCHER) != 0;
     for (const struct mlf__run_state *run = apply->runs; run != NULL; run = run->next)
         if ((run->is_session || !launched) && run->params_committed)
             return false;
-    return apply->processes != NULL || apply->files != NULL;
+    if (!launched && apply->knew_params)
+        return false;
+    return apply->origin.processes != NULL || apply->origin.files != NULL;
 }
 
 mlf_status mlf__apply_drops(struct mlf__apply *apply, uint64_t dropped)
@@ -820,13 +872,13 @@ struct ending {
 
 static struct ending ending_of(const struct mlf__apply *apply, int status, int64_t end_ms)
 {
-    if (status == 0 && apply->exit_pid == 0 && end_ms < apply->last_event_ms)
+    if (status == 0 && apply->origin.exit_pid == 0 && end_ms < apply->last_event_ms)
         end_ms = apply->last_event_ms;
     struct ending ending = {.status = status, .end_ms = end_ms};
-    int wait_status = apply->exit_status;
+    int wait_status = apply->origin.exit_status;
     if (status != 0)
         return ending;
-    if (apply->exit_pid == 0) {
+    if (apply->origin.exit_pid == 0) {
         ending.status = MLF_RUN_FAILED;
         ending.tag = "mlf.end";
         mlf__copy_text(ending.value, sizeof(ending.value), "unknown");
@@ -895,11 +947,11 @@ mlf_status mlf__apply_finish(struct mlf__apply *apply, int status, int64_t end_m
     for (struct mlf__run_state *run = apply->runs; run != NULL && result == MLF_OK; run = run->next)
         result = finish_run(apply, run, &ending);
     if (result == MLF_OK && has_run)
-        result = mlf__files_log_inputs(apply, NULL);
+        result = mlf__files_log_inputs(apply, &apply->origin, NULL);
     if (result == MLF_OK)
-        result = mlf__models_drop_unsaved(apply);
+        result = mlf__models_drop_unsaved(apply, NULL);
     if (result == MLF_OK)
         result = mlf__watch_finish(apply);
     result = end(apply, result);
-    return result == MLF_OK && has_run ? mlf__files_log_list(apply) : result;
+    return result == MLF_OK && has_run ? mlf__files_log_list(apply, &apply->origin) : result;
 }

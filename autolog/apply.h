@@ -33,6 +33,7 @@ struct mlf__run_state {
     bool no_system;  /* wants no samples of the machine while it is active */
     int status;      /* mlf_run_status, RUNNING until it ends */
     bool ended_by_program;
+    bool over; /* ended in the transaction that is going on: forgotten once that is through */
     struct mlf__held_param *held; /* automatic params that wait */
     size_t n_held, cap_held;
     size_t n_waiting;      /* of them not written yet; written ones go with the commit */
@@ -64,6 +65,17 @@ struct mlf__file {
     bool read, written, saved, logged;
 };
 
+/* Whoever logs into a run without naming it: a command with its processes and the files that they used. */
+struct mlf__origin {
+    struct mlf__origin *next;
+    char run_id[MLF__ID_SIZE]; /* "": the session's run */
+    struct mlf__process *processes;
+    struct mlf__file *files;
+    char *aliases;    /* "c=C g=gamma": of the adapter, else of the program's preset */
+    int32_t exit_pid; /* whose exit status was recorded; 0: none */
+    int exit_status;  /* as waitpid() gives it */
+};
+
 /* A LoggedModel of the session. */
 struct mlf__model_state {
     struct mlf__model_state *next;
@@ -73,6 +85,7 @@ struct mlf__model_state {
     bool own;     /* made here, not found in the store: deleted at the end unless it was saved */
     bool trained; /* points carried its id before it was saved */
     bool saved;   /* its file was seen */
+    bool dropped; /* deleted, by the transaction that is going on or an earlier one */
 };
 
 struct mlf__apply {
@@ -84,14 +97,13 @@ struct mlf__apply {
     int32_t launcher_pid;      /* 0: no launcher */
     bool adapters;             /* a library with an adapter is loaded: params wait for it */
     struct mlf__run_state *runs;
-    struct mlf__process *processes;
-    struct mlf__file *files;
+    struct mlf__origin origin;   /* the session's */
+    struct mlf__origin *origins; /* of the other runs that have commands of their own */
     struct mlf__model_state *models;
-    char *aliases;               /* "c=C g=gamma": of the adapter, else of the program's preset */
     struct mlf__metric *pending; /* metrics of the batch */
     size_t n_pending, cap_pending;
-    int32_t exit_pid; /* whose exit status was recorded; 0: none */
-    int exit_status;  /* as waitpid() gives it */
+    bool knew_params; /* a run that is forgotten had its params_committed */
+    size_t n_over;    /* runs that are over */
     char good_run[MLF__ID_SIZE], good_model[MLF__ID_SIZE]; /* the last ids found well-formed */
     size_t resume_at;      /* events of the batch in hand that are committed already */
     int64_t last_event_ms; /* the latest time of an event */
@@ -110,8 +122,9 @@ mlf_status mlf__apply_batch(struct mlf__apply *apply, const struct mlf__event *e
 
 /* Are automatic params held back? */
 bool mlf__apply_holds(const struct mlf__apply *apply);
-/* Is something known here that no store has yet: held params, the command line they come from, the exit
- * record? Then what was applied must not be forgotten by its source. */
+/* Is something of the session's own command known here that no store has yet: held params, the command line they come
+ * from, the exit record? Then what was applied must not be forgotten by its source. Commands with runs of their own are
+ * not waited for: there is always one in the middle of its work, and whoever started them repeats what was cut off. */
 bool mlf__apply_keeps(const struct mlf__apply *apply);
 /* Tags the session's run with the number of events that were dropped, when there were any. */
 mlf_status mlf__apply_drops(struct mlf__apply *apply, uint64_t dropped);
@@ -137,8 +150,25 @@ void mlf__seen_free(void **tree);
 bool mlf__apply_is_refusal(mlf_status status);
 /* Notes a refusal, with the thread's error text; MLF_OK, so that the rest goes on. */
 mlf_status mlf__apply_refused(struct mlf__apply *apply);
+/* The run when it is known, else NULL. */
+struct mlf__run_state *mlf__apply_find_run(const struct mlf__apply *apply, const char *run_id);
+/* Runs inside another are followed so far: what comes from a file may name itself as its parent. */
+enum { MLF__RUN_DEPTH = 16 };
+
+/* ---- origins.c ---- */
+
+/* A PROCESS, FILE or EXIT event: what a process says of itself. */
+mlf_status mlf__origin_event(struct mlf__apply *apply, const struct mlf__event *event);
+void mlf__origin_free(struct mlf__origin *origin); /* what it holds */
+/* The origin of |run| when it is not the session's, else NULL. */
+struct mlf__origin *mlf__apply_own_origin(const struct mlf__apply *apply,
+                                          const struct mlf__run_state *run);
+/* The origin of |run|: its own, else that of the run that it is inside of, else the session's. */
+struct mlf__origin *mlf__apply_origin(struct mlf__apply *apply, const struct mlf__run_state *run);
+/* Is it |run| itself that the origin logs into? */
+bool mlf__origin_is_of(const struct mlf__origin *origin, const struct mlf__run_state *run);
 /* The process whose command line counts: the first that trained, else the command. May be NULL. */
-const struct mlf__process *mlf__apply_main_process(const struct mlf__apply *apply);
+const struct mlf__process *mlf__origin_main_process(const struct mlf__origin *origin);
 
 mlf_status mlf__params_event(struct mlf__apply *apply, struct mlf__run_state *run,
                              const struct mlf__event *event);
@@ -159,18 +189,22 @@ mlf_status mlf__artifacts_table(struct mlf__apply *apply, struct mlf__run_state 
 /* Links the data set of an INPUT event to its run. */
 mlf_status mlf__files_input(struct mlf__apply *apply, const struct mlf__run_state *run,
                             const struct mlf__event *event);
-mlf_status mlf__files_event(struct mlf__apply *apply, const struct mlf__event *event);
+mlf_status mlf__files_event(struct mlf__origin *origin, const struct mlf__event *event);
 /* Logs the data sets that the training process has read so far. */
-mlf_status mlf__files_log_inputs(struct mlf__apply *apply, const char *context);
+mlf_status mlf__files_log_inputs(struct mlf__apply *apply, struct mlf__origin *origin,
+                                 const char *context);
 /* Writes the list of all files, as artifact mlf/files.json. */
-mlf_status mlf__files_log_list(struct mlf__apply *apply);
+mlf_status mlf__files_log_list(struct mlf__apply *apply, const struct mlf__origin *origin);
 
 mlf_status mlf__models_ensure(struct mlf__apply *apply, struct mlf__run_state *run,
                               const char *model_id, const char *name);
 /* A MODEL event; |run| NULL: of a model that belongs to no run. */
 mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *run,
                              const struct mlf__event *event);
-mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply);
+/* Deletes models of |run_id| (NULL: of every run) that were never saved. */
+mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply, const char *run_id);
+/* Forgets the models of |run_id|, but those that the session's end may have to delete. */
+void mlf__models_forget(struct mlf__apply *apply, const char *run_id);
 
 /* ---- identity.c ---- */
 

@@ -2,7 +2,10 @@
 /* The collector of one session: a writer thread that applies batches to the store, and a drain thread
  * that moves the ring into the spill journal when the writer lags by half a ring.
  *
- * THREAD SAFETY NOTES: |lock| guards the source of events (reader, spill) and |finishing|. It is never
+ * A tap looks at the metrics in the ring through a reader of its own: it sees each once, whatever the two threads
+ * read again, since it is always ahead of what they release.
+ *
+ * THREAD SAFETY NOTES: |lock| guards the source of events (reader, spill), the tap and |finishing|. It is never
  * held while the store works, so the drain thread never waits for the store. Only the writer thread
  * touches |apply| and |batch|; mlf__collector_finish reads them after it has joined both threads. */
 #include "autolog/collector.h"
@@ -23,6 +26,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int64_t HEARTBEAT_NS = 30000000000;
@@ -49,6 +53,9 @@ struct mlf__collector {
     bool offline; /* MLF_OFFLINE: everything stays in the spill */
     bool
         deferred; /* the store takes it at the end only: until then everything stays in the spill */
+    mlf__collector_tap_fn *tap; /* NULL: nobody looks */
+    void *tap_user;
+    struct mlf__ring_reader *tap_reader;
     bool finishing;
     int64_t deadline_ns; /* monotonic: when a store that cannot be written is given up */
     struct mlf__apply apply;
@@ -57,6 +64,65 @@ struct mlf__collector {
     bool gave_up;
     bool batch_failed; /* memory ran out while the batch was filled */
 };
+
+/* ---- the tap ---- */
+
+static bool tap_event(const struct mlf__event *event, uint64_t position, void *user)
+{
+    const struct mlf__collector *c = user;
+    (void)position;
+    if (event->kind == MLF__EV_METRIC)
+        c->tap(event->run, event->key, event->value, event->step,
+               event->flags & MLF__EVF_SOURCE_MASK, c->tap_user);
+    return true;
+}
+
+/* Gives the tap what it has not seen. Called with the lock held, and before anything is released. */
+static void read_tap(struct mlf__collector *c)
+{
+    if (c->tap != NULL)
+        mlf__ring_read(c->tap_reader, mlf__ring_capacity(c->ring), tap_event, c);
+}
+
+/* Frees the cells up to |position|: nobody needs them any more. Called with the lock held. */
+static void release(struct mlf__collector *c, struct mlf__ring_reader *reader, uint64_t position)
+{
+    read_tap(c);
+    mlf__ring_release(reader, position);
+}
+
+mlf_status mlf__collector_tap(struct mlf__collector *c, mlf__collector_tap_fn *fn, void *user)
+{
+    mlf_status status = MLF_OK;
+    pthread_mutex_lock(&c->lock);
+    if (fn != NULL && c->tap_reader == NULL)
+        status = mlf__ring_reader_create(c->ring, &c->tap_reader);
+    if (status == MLF_OK) {
+        c->tap = fn;
+        c->tap_user = user;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return status;
+}
+
+mlf_status mlf__collector_catch_up(struct mlf__collector *c, int64_t timeout_ms)
+{
+    enum { NAP_NS = 200000 };
+    int64_t until = mlf__monotonic_ns() + timeout_ms * 1000000;
+    uint64_t goal = mlf__ring_head(c->ring);
+    for (;;) {
+        pthread_mutex_lock(&c->lock);
+        read_tap(c);
+        bool done = c->tap == NULL || mlf__ring_reader_floor(c->tap_reader) >= goal;
+        pthread_mutex_unlock(&c->lock);
+        if (done)
+            return MLF_OK;
+        if (mlf__monotonic_ns() >= until)
+            return MLF_ERR_TIMEOUT;
+        struct timespec nap = {.tv_nsec = NAP_NS};
+        nanosleep(&nap, NULL);
+    }
+}
 
 /* ---- the drain thread: ring into spill ---- */
 
@@ -152,7 +218,7 @@ static mlf_status spill_ring(struct mlf__collector *c)
         mlf__ring_reader_destroy(c->reader);
         c->reader = reader;
     }
-    mlf__ring_release(reader, mlf__ring_reader_position(reader));
+    release(c, reader, mlf__ring_reader_position(reader));
     return MLF_OK;
 }
 
@@ -260,7 +326,7 @@ static void batch_is_stored(struct mlf__collector *c, uint64_t position)
         if (c->from_spill && position == 0)
             mlf__journal_set_synced(c->spill_in, mlf__journal_offset(c->spill_in));
         else if (!c->from_spill)
-            mlf__ring_release(c->reader, position);
+            release(c, c->reader, position);
         drop_spill(c, keeps);
     }
     pthread_mutex_unlock(&c->lock);
@@ -417,6 +483,7 @@ static void *writer_thread(void *arg)
 
 static void destroy(struct mlf__collector *c)
 {
+    mlf__ring_reader_destroy(c->tap_reader);
     mlf__ring_reader_destroy(c->reader);
     mlf__batch_free(&c->batch);
     mlf__watch_free(&c->apply);

@@ -29,6 +29,19 @@ mlf_status mlf__collector_start(struct mlf__ring *ring, struct mlf__collector **
 /* Names the command: the root of the processes whose use of the machine is sampled. */
 void mlf__collector_watch(struct mlf__collector *collector, int32_t pid);
 
+/* A METRIC event that was read: of |run_id| ("" = the session's run), source as enum mlf__source. Called by a
+ * thread of the collector or by mlf__collector_catch_up, under its lock: |fn| returns soon and calls nothing of the
+ * collector. */
+typedef void mlf__collector_tap_fn(const char *run_id, const char *key, double value, int64_t step,
+                                   int source, void *user);
+/* Gives every metric that is put from now on to |fn| (NULL: no longer), each once, at the latest when it leaves the
+ * ring, and whether the store can be written or not. Called once, before anything is put. MLF_ERR_NOMEM. */
+mlf_status mlf__collector_tap(struct mlf__collector *collector, mlf__collector_tap_fn *fn,
+                              void *user);
+/* Gives the tap everything that has been put so far, in the calling thread; an event that is just being put is waited
+ * for, |timeout_ms| at most (0: not at all): MLF_ERR_TIMEOUT then. Cheap when there is nothing new, and it waits for no store. */
+mlf_status mlf__collector_catch_up(struct mlf__collector *collector, int64_t timeout_ms);
+
 /* Ends the collection: every event that was put so far, held params and the producers' own journals
  * are stored, the session's run ends as |status| at |end_ns| (an explicit FAILED or KILLED of the
  * program is kept; 0 = as the exit record tells), the store is closed. When all is stored
@@ -47,18 +60,24 @@ mlf_status mlf__collect(const char *ring_path);
 struct mlf__sync_options {
     const char *tracking_uri; /* only what belongs to this store (absolute); NULL: everything */
     bool wait; /* wait for live collectors whose producers are dead, while they advance */
+    /* A process whose sessions are to be whole in the store (NULL: none): while one has processes, but nobody who collects
+     * what they log, it is one that waits. */
+    const struct mlf__proc_id *maker;
     bool list_only;
     int64_t stale_ms; /* > 0: also what comes from elsewhere and was untouched that long */
     void (*message)(const char *text, void *user); /* a line for people; may be NULL */
     void *user;
 };
 struct mlf__sync_result {
-    size_t merged;  /* rings and journals settled and deleted */
-    size_t waiting; /* live collectors that did not finish */
-    size_t alive;   /* left alone: their program still runs */
-    size_t failed;  /* could not be merged; said by |message| */
+    size_t merged;     /* rings and journals settled and deleted */
+    size_t waiting;    /* live collectors that did not finish */
+    size_t alive;      /* left alone: their program still runs */
+    size_t failed;     /* could not be merged; said by |message| */
+    size_t unreadable; /* of these, files that do not say which store they belong to */
+    char reason[256];  /* why one is still waiting or could not be merged; "": none is */
 };
 /* Merges the rings and journals left behind into their stores. */
-mlf_status mlf__sync(const struct mlf__sync_options *options, struct mlf__sync_result *out);
+MLF__CORE mlf_status mlf__sync(const struct mlf__sync_options *options,
+                               struct mlf__sync_result *out);
 
 #endif

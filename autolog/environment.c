@@ -282,7 +282,7 @@ static void look_up(struct mlf__watch *watch, const struct mlf__process *process
 char *mlf__environment_json(struct mlf__apply *apply)
 {
     struct mlf__watch *watch = apply->watch;
-    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const struct mlf__process *process = mlf__origin_main_process(&apply->origin);
     struct mlf__observed seen = {0};
     struct mlf__elf elf = {0};
     char exe[PATH_MAX] = "";

@@ -17,20 +17,20 @@
 
 enum { DIGEST_CHARS = 16, MAX_FILES = 200 };
 
-static struct mlf__file *find_file(const struct mlf__apply *apply, const char *path)
+static struct mlf__file *find_file(const struct mlf__origin *origin, const char *path)
 {
-    for (struct mlf__file *file = apply->files; file != NULL; file = file->next)
+    for (struct mlf__file *file = origin->files; file != NULL; file = file->next)
         if (strcmp(file->path, path) == 0)
             return file;
     return NULL;
 }
 
-mlf_status mlf__files_event(struct mlf__apply *apply, const struct mlf__event *event)
+mlf_status mlf__files_event(struct mlf__origin *origin, const struct mlf__event *event)
 {
-    struct mlf__file *file = find_file(apply, event->text);
+    struct mlf__file *file = find_file(origin, event->text);
     if (file == NULL) {
         size_t n = 0;
-        for (const struct mlf__file *f = apply->files; f != NULL; f = f->next)
+        for (const struct mlf__file *f = origin->files; f != NULL; f = f->next)
             n++;
         if (n >= MAX_FILES)
             return MLF_OK;
@@ -40,8 +40,8 @@ mlf_status mlf__files_event(struct mlf__apply *apply, const struct mlf__event *e
             return MLF_ERR_NOMEM;
         }
         file->pid = event->pid;
-        file->next = apply->files;
-        apply->files = file;
+        file->next = origin->files;
+        origin->files = file;
     }
     if ((event->flags & MLF__EVF_WRITE) != 0)
         file->written = true;
@@ -50,25 +50,25 @@ mlf_status mlf__files_event(struct mlf__apply *apply, const struct mlf__event *e
     return MLF_OK;
 }
 
-static bool trained(const struct mlf__apply *apply, int32_t pid)
+static bool trained(const struct mlf__origin *origin, int32_t pid)
 {
-    for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next)
+    for (const struct mlf__process *p = origin->processes; p != NULL; p = p->next)
         if (p->pid == pid && p->trained)
             return true;
     return false;
 }
 
 /* Is |path| a word of the main process's command line? */
-static bool is_argument(const struct mlf__apply *apply, const char *path)
+static bool is_argument(const struct mlf__origin *origin, const char *cwd, const char *path)
 {
-    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const struct mlf__process *process = mlf__origin_main_process(origin);
     struct stat file, word;
     if (process == NULL || stat(path, &file) != 0)
         return false;
     for (size_t i = 1; i < process->argc; i++) {
         char name[PATH_MAX];
         const char *arg = process->argv[i];
-        int n = snprintf(name, sizeof(name), "%s%s%s", arg[0] == '/' ? "" : apply->config.cwd,
+        int n = snprintf(name, sizeof(name), "%s%s%s", arg[0] == '/' ? "" : cwd,
                          arg[0] == '/' ? "" : "/", arg);
         if (n > 0 && (size_t)n < sizeof(name) && stat(name, &word) == 0 &&
             word.st_dev == file.st_dev && word.st_ino == file.st_ino)
@@ -163,21 +163,22 @@ mlf_status mlf__files_input(struct mlf__apply *apply, const struct mlf__run_stat
 
 /* While a training begins: what its process has read, if it is named in the command or is more than a
  * line of settings. At the end: what is named in the command. */
-mlf_status mlf__files_log_inputs(struct mlf__apply *apply, const char *context)
+mlf_status mlf__files_log_inputs(struct mlf__apply *apply, struct mlf__origin *origin,
+                                 const char *context)
 {
     enum { SMALL_FILE = 1024 };
     mlf_status status = MLF_OK;
-    struct mlf__run_state *run = mlf__apply_run(apply, "");
+    struct mlf__run_state *run = mlf__apply_run(apply, origin->run_id);
     if (run == NULL)
         return MLF_ERR_NOMEM;
-    for (struct mlf__file *file = apply->files; file != NULL && status == MLF_OK;
+    for (struct mlf__file *file = origin->files; file != NULL && status == MLF_OK;
          file = file->next) {
         struct stat st;
         if (!file->read || file->written || file->logged || stat(file->path, &st) != 0)
             continue;
-        bool wanted = is_argument(apply, file->path);
+        bool wanted = is_argument(origin, apply->config.cwd, file->path);
         if (context != NULL)
-            wanted = trained(apply, file->pid) && (wanted || st.st_size >= SMALL_FILE);
+            wanted = trained(origin, file->pid) && (wanted || st.st_size >= SMALL_FILE);
         if (!wanted)
             continue;
         status = mlf__apply_ensure_run(apply, run);
@@ -215,17 +216,18 @@ static cJSON *describe(const struct mlf__file *file)
     return json;
 }
 
-mlf_status mlf__files_log_list(struct mlf__apply *apply)
+mlf_status mlf__files_log_list(struct mlf__apply *apply, const struct mlf__origin *origin)
 {
-    if (apply->files == NULL)
+    if (origin->files == NULL)
         return MLF_OK;
     mlf_run_record record = {0};
-    mlf_status status = apply->store->ops->run_get(apply->store, apply->config.run_id, &record);
+    const char *run_id = origin->run_id[0] != '\0' ? origin->run_id : apply->config.run_id;
+    mlf_status status = apply->store->ops->run_get(apply->store, run_id, &record);
     if (status != MLF_OK)
         return mlf__apply_is_refusal(status) ? mlf__apply_refused(apply) : status;
     cJSON *list = cJSON_CreateArray();
     bool whole = true;
-    for (const struct mlf__file *file = apply->files; file != NULL && whole; file = file->next)
+    for (const struct mlf__file *file = origin->files; file != NULL && whole; file = file->next)
         whole = cJSON_AddItemToArray(list, describe(file));
     char *text = whole ? cJSON_Print(list) : NULL;
     cJSON_Delete(list);

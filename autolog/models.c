@@ -50,7 +50,7 @@ static mlf_status create_alone(struct mlf__apply *apply, const struct mlf__model
     char *user = mlf__identity_user();
     if (user == NULL)
         return MLF_ERR_NOMEM;
-    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const struct mlf__process *process = mlf__origin_main_process(&apply->origin);
     mlf__identity_git_commit(process != NULL ? process->exe : "", commit);
     const mlf_key_value tags[] = {
         {"mlflow.user", user},
@@ -424,7 +424,8 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
     mlf_status status = ensure_saved(apply, run, &saved);
     if (status == MLF_OK) {
         find_model(apply, saved.id)->saved = true;
-        for (struct mlf__file *file = apply->files; file != NULL; file = file->next)
+        const struct mlf__origin *origin = mlf__apply_origin(apply, run);
+        for (struct mlf__file *file = origin->files; file != NULL; file = file->next)
             if (strcmp(file->path, saved.path) == 0)
                 file->saved = true;
         status = apply->store->ops->model_get(apply->store, saved.id, &model);
@@ -440,12 +441,32 @@ mlf_status mlf__models_saved(struct mlf__apply *apply, struct mlf__run_state *ru
     return status;
 }
 
-mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply)
+mlf_status mlf__models_drop_unsaved(struct mlf__apply *apply, const char *run_id)
 {
     mlf_status status = MLF_OK;
     for (struct mlf__model_state *model = apply->models; model != NULL && status == MLF_OK;
-         model = model->next)
-        if (model->in_store && model->own && !model->saved)
-            status = apply->store->ops->model_delete(apply->store, model->id);
+         model = model->next) {
+        if (!model->own || model->saved || (run_id != NULL && strcmp(model->run_id, run_id) != 0))
+            continue;
+        status = apply->store->ops->model_delete(apply->store, model->id);
+        /* It went with a transaction that failed, and was refused when its event came again. */
+        if (status == MLF_ERR_NOT_FOUND)
+            status = MLF_OK;
+        model->dropped = status == MLF_OK;
+    }
     return status;
+}
+
+void mlf__models_forget(struct mlf__apply *apply, const char *run_id)
+{
+    for (struct mlf__model_state **place = &apply->models; *place != NULL;) {
+        struct mlf__model_state *model = *place;
+        bool is_loose = model->own && !model->saved && !model->dropped;
+        if (strcmp(model->run_id, run_id) != 0 || is_loose) {
+            place = &model->next;
+            continue;
+        }
+        *place = model->next;
+        mlf__free(model);
+    }
 }

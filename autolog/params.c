@@ -228,11 +228,12 @@ static void hold_option(const char *name, const char *value, void *user)
 
 /* A program's arguments are params when a launcher was told to run it so, or when it has trained something: one
  * that only calls the API says itself what its params are. */
-static bool wants_command_line(const struct mlf__apply *apply, const struct mlf__run_state *run)
+static bool wants_command_line(const struct mlf__apply *apply, const struct mlf__run_state *run,
+                               const struct mlf__origin *origin)
 {
-    if (!run->is_session || run->command_line_held)
+    if (!mlf__origin_is_of(origin, run) || run->command_line_held)
         return false;
-    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const struct mlf__process *process = mlf__origin_main_process(origin);
     return (apply->config.flags & MLF__CONFIG_LAUNCHER) != 0 ||
            (process != NULL && process->trained);
 }
@@ -241,8 +242,9 @@ static bool wants_command_line(const struct mlf__apply *apply, const struct mlf_
 static mlf_status hold_command_line(struct mlf__apply *apply, struct mlf__run_state *run,
                                     const char **aliases, char **program)
 {
-    const struct mlf__process *process = mlf__apply_main_process(apply);
-    *aliases = apply->aliases;
+    const struct mlf__origin *origin = mlf__apply_origin(apply, run);
+    const struct mlf__process *process = mlf__origin_main_process(origin);
+    *aliases = origin->aliases;
     *program = NULL;
     if (process == NULL)
         return MLF_OK;
@@ -265,14 +267,14 @@ static mlf_status hold_command_line(struct mlf__apply *apply, struct mlf__run_st
 }
 
 /* Options that some helper of a script was given say nothing of the training. */
-static bool is_main_process(const struct mlf__apply *apply, int32_t pid, const char *program)
+static bool is_main_process(const struct mlf__origin *origin, int32_t pid, const char *program)
 {
-    const struct mlf__process *main_process = mlf__apply_main_process(apply);
+    const struct mlf__process *main_process = mlf__origin_main_process(origin);
     if (main_process == NULL || main_process->pid == pid)
         return true;
     if (main_process->trained || program == NULL)
         return false;
-    for (const struct mlf__process *p = apply->processes; p != NULL; p = p->next)
+    for (const struct mlf__process *p = origin->processes; p != NULL; p = p->next)
         if (p->pid == pid && p->argc > 0 && strcmp(base_name(p->argv[0]), program) == 0)
             return true;
     return false;
@@ -297,7 +299,7 @@ static mlf_status write_source(struct mlf__apply *apply, struct mlf__run_state *
         held->written = true;
         run->n_waiting--;
         if (source == MLF__SRC_GETOPT) {
-            if (!is_main_process(apply, held->pid, program))
+            if (!is_main_process(mlf__apply_origin(apply, run), held->pid, program))
                 continue;
             run->getopt_seen = true;
         }
@@ -324,10 +326,11 @@ static mlf_status write_source(struct mlf__apply *apply, struct mlf__run_state *
 
 mlf_status mlf__params_release(struct mlf__apply *apply, struct mlf__run_state *run)
 {
-    bool with_command_line = wants_command_line(apply, run);
+    const struct mlf__origin *origin = mlf__apply_origin(apply, run);
+    bool with_command_line = wants_command_line(apply, run, origin);
     if (run->params_open && run->n_waiting == 0 && !with_command_line)
         return MLF_OK;
-    const char *aliases = apply->aliases;
+    const char *aliases = origin->aliases;
     char *program = NULL;
     mlf_status status = MLF_OK;
     if (with_command_line) {
@@ -341,6 +344,22 @@ mlf_status mlf__params_release(struct mlf__apply *apply, struct mlf__run_state *
     return status;
 }
 
+/* A param that stands for a result, which may change. */
+static mlf_status replace(struct mlf__apply *apply, const struct mlf__run_state *run,
+                          const char *key, const char *value)
+{
+    const struct mlf_store_ops *ops = apply->store->ops;
+    char name[MLF__KEY_MAX * 4 + 32];
+    if (ops->replace_param != NULL)
+        return ops->replace_param(apply->store, run->id, key, value);
+    mlf_status status = ops->log_param(apply->store, run->id, key, value, NULL);
+    if (status != MLF_ERR_CONFLICT)
+        return status;
+    snprintf(name, sizeof(name), "mlf.best.%s", key);
+    status = mlf__check_key(name, "key");
+    return status == MLF_OK ? ops->set_tag(apply->store, run->id, name, value) : status;
+}
+
 mlf_status mlf__params_event(struct mlf__apply *apply, struct mlf__run_state *run,
                              const struct mlf__event *event)
 {
@@ -352,7 +371,9 @@ mlf_status mlf__params_event(struct mlf__apply *apply, struct mlf__run_state *ru
         return MLF_ERR_NOMEM;
     if (source == MLF__SRC_EXPLICIT) {
         mlf_status status = mlf__check_key(event->key, "Param key");
-        if (status == MLF_OK)
+        if (status == MLF_OK && (event->flags & MLF__EVF_REPLACE) != 0)
+            status = replace(apply, run, event->key, value);
+        else if (status == MLF_OK)
             status = apply->store->ops->log_param(apply->store, run->id, event->key, value, NULL);
         mlf__free(value);
         return status;

@@ -517,6 +517,19 @@ static const char *ring_path_of(const struct session *session)
     return session->files[0].path;
 }
 
+/* Does a session that |options->maker| made still log, with nobody there who stores it? */
+static bool is_forsaken(const struct mlf__sync_options *options, const struct session *session)
+{
+    struct mlf__proc_id collector = {0};
+    if (options->maker == NULL || session->ring == NULL)
+        return false;
+    const struct mlf__proc_id owner = mlf__ring_owner(session->ring);
+    if (owner.pid != options->maker->pid || owner.start_time != options->maker->start_time)
+        return false;
+    mlf__ring_collector(session->ring, &collector);
+    return collector.pid != 0 && !mlf__proc_alive(&collector);
+}
+
 static void sync_session(const struct mlf__sync_options *options, struct session *session,
                          struct mlf__sync_result *out)
 {
@@ -552,16 +565,29 @@ static void sync_session(const struct mlf__sync_options *options, struct session
         out->merged += status == MLF_OK;
         out->waiting += taken;
         out->failed += status != MLF_OK && !taken;
+        if (status != MLF_OK)
+            snprintf(out->reason, sizeof(out->reason), "run %.8s: %.200s", session->config.run_id,
+                     taken ? "another process merges it" : mlf__errmsg());
         break;
     case SESSION_COLLECTED:
         out->waiting += outcome == WAIT_STUCK;
+        if (outcome == WAIT_STUCK)
+            snprintf(out->reason, sizeof(out->reason), "run %.8s: its collector does not advance",
+                     session->config.run_id);
         break;
     case SESSION_BAD:
         say(options, "left alone: %s", session->reason);
         out->failed++;
+        out->unreadable++;
         break;
     case SESSION_ALIVE:
         out->alive++;
+        if (is_forsaken(options, session)) {
+            out->waiting++;
+            snprintf(out->reason, sizeof(out->reason),
+                     "run %.8s: its driver is gone, but processes of it still run",
+                     session->config.run_id);
+        }
         break;
     case SESSION_OTHER:
         break;

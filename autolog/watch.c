@@ -168,7 +168,7 @@ static mlf_status write_steps(struct mlf__apply *apply, const struct mlf__run_st
 static void ask_git(struct mlf__apply *apply)
 {
     struct mlf__watch *watch = apply->watch;
-    const struct mlf__process *process = mlf__apply_main_process(apply);
+    const struct mlf__process *process = mlf__origin_main_process(&apply->origin);
 
     if (watch->asked_git || process == NULL)
         return;

@@ -77,40 +77,64 @@ static void preload_value(const struct mlf__launch *launch, struct mlf__buf *out
         mlf__buf_printf(out, ":%s", before);
 }
 
+static bool is_set_by_env(const char *entry, char *const *env)
+{
+    size_t len = strcspn(entry, "=") + 1;
+    for (size_t i = 0; env != NULL && env[i] != NULL; i++)
+        if (strncmp(entry, env[i], len) == 0)
+            return true;
+    return false;
+}
+
 static bool is_replaced(const char *entry, const struct mlf__launch *launch)
 {
-    return strncmp(entry, "MLF_SESSION=", 12) == 0 ||
+    return strncmp(entry, "MLF_SESSION=", 12) == 0 || strncmp(entry, "MLF_RUN=", 8) == 0 ||
+           strncmp(entry, "MLF_LINE_BUFFERED=", 18) == 0 ||
            (launch->hooks != NULL && strncmp(entry, "LD_PRELOAD=", 11) == 0);
 }
 
-/* |environ| with the session's variables; the array and |preload|, |session| are the caller's. */
-static char **make_environment(const struct mlf__launch *launch, struct mlf__buf *preload,
-                               struct mlf__buf *session)
+static size_t count_words(char *const *words)
 {
-    size_t n = 0, kept = 0;
-
-    while (environ[n] != NULL)
+    size_t n = 0;
+    while (words != NULL && words[n] != NULL)
         n++;
-    char **envp = mlf__zalloc(n + 3, sizeof(char *));
+    return n;
+}
+
+/* |environ| with what is set for the command, and the session's variables, in |image|. */
+static mlf_status make_environment(const struct mlf__launch *launch, struct mlf__image *image)
+{
+    static char line_buffered[] = "MLF_LINE_BUFFERED=1";
+    size_t n = count_words(environ), n_set = count_words(launch->env), kept = 0;
+    char **envp = mlf__zalloc(n + n_set + 5, sizeof(char *));
+
+    image->envp = envp;
     if (envp == NULL)
-        return NULL;
+        return MLF_ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        if (!is_replaced(environ[i], launch))
+        if (!is_replaced(environ[i], launch) && !is_set_by_env(environ[i], launch->env))
             envp[kept++] = environ[i];
     }
+    for (size_t i = 0; i < n_set; i++) {
+        if (!is_replaced(launch->env[i], launch))
+            envp[kept++] = launch->env[i];
+    }
     if (launch->ring != NULL) {
-        mlf__buf_printf(session, "MLF_SESSION=%s", launch->ring);
-        envp[kept++] = session->data;
+        mlf__buf_printf(&image->session, "MLF_SESSION=%s", launch->ring);
+        envp[kept++] = image->session.data;
     }
+    if (launch->run != NULL) {
+        mlf__buf_printf(&image->run, "MLF_RUN=%s", launch->run);
+        envp[kept++] = image->run.data;
+    }
+    if (launch->line_buffered)
+        envp[kept++] = line_buffered;
     if (launch->hooks != NULL) {
-        preload_value(launch, preload);
-        envp[kept++] = preload->data;
+        preload_value(launch, &image->preload);
+        envp[kept++] = image->preload.data;
     }
-    if (session->failed || preload->failed) {
-        mlf__free(envp);
-        return NULL;
-    }
-    return envp;
+    bool failed = image->session.failed || image->run.failed || image->preload.failed;
+    return failed ? MLF_ERR_NOMEM : MLF_OK;
 }
 
 /* ---- processes ---- */
@@ -142,6 +166,27 @@ static char **make_shell_argv(const char *path, char *const *argv)
     for (size_t i = 1; i < n; i++)
         result[i + 1] = argv[i];
     return result;
+}
+
+mlf_status mlf__image_make(const struct mlf__launch *launch, struct mlf__image *out)
+{
+    *out = (struct mlf__image){.path = launch->program->path, .argv = launch->argv};
+    out->shell_argv = make_shell_argv(out->path, out->argv);
+    return out->shell_argv != NULL ? make_environment(launch, out) : MLF_ERR_NOMEM;
+}
+
+void mlf__image_free(struct mlf__image *image)
+{
+    mlf__free(image->shell_argv);
+    mlf__free(image->envp);
+    mlf__buf_free(&image->preload);
+    mlf__buf_free(&image->session);
+    mlf__buf_free(&image->run);
+}
+
+int mlf__image_execute(const struct mlf__image *image)
+{
+    return execute(image->path, image->argv, image->shell_argv, image->envp);
 }
 
 /* Does stream |fd| go through a pipe? Not when the caller had closed it: what is open there then is our
@@ -203,6 +248,7 @@ static mlf_status open_pipes(bool capture, struct pipes *pipes, bool *one_stream
     bool same = out && err && is_same_stream();
 
     *pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
+    *one_stream = false;
     if (pipe2(pipes->exec, O_CLOEXEC) == 0 && (!out || open_between(STDOUT_FILENO, pipes->out)) &&
         (!err || same || open_between(STDERR_FILENO, pipes->err))) {
         *one_stream = same && pipes->out[1] >= 0;
@@ -214,7 +260,7 @@ static mlf_status open_pipes(bool capture, struct pipes *pipes, bool *one_stream
 }
 
 static void become_command(const struct mlf__launch *launch, const struct pipes *pipes,
-                           bool one_stream, char **shell_argv, char **envp)
+                           bool one_stream, const struct mlf__image *image)
 {
     int err = 0;
 
@@ -226,7 +272,7 @@ static void become_command(const struct mlf__launch *launch, const struct pipes 
     if (pipes->err[1] >= 0 && dup2(pipes->err[1], STDERR_FILENO) < 0)
         err = errno;
     if (err == 0)
-        err = execute(launch->program->path, launch->argv, shell_argv, envp);
+        err = mlf__image_execute(image);
     ssize_t written = write(pipes->exec[1], &err, sizeof(err));
     (void)written;
     _exit(MLF__EXIT_NOT_FOUND);
@@ -244,11 +290,11 @@ static int read_exec_error(int fd)
     return n == (ssize_t)sizeof(err) ? err : 0;
 }
 
-static mlf_status start(const struct mlf__launch *launch, char **shell_argv, char **envp,
+static mlf_status start(const struct mlf__launch *launch, const struct mlf__image *image,
                         struct mlf__launched *out, int *exec_error)
 {
     struct pipes pipes;
-    bool one_stream;
+    bool one_stream = false;
     mlf_status status = open_pipes(launch->capture, &pipes, &one_stream);
 
     if (status != MLF_OK)
@@ -260,7 +306,7 @@ static mlf_status start(const struct mlf__launch *launch, char **shell_argv, cha
         return status;
     }
     if (pid == 0)
-        become_command(launch, &pipes, one_stream, shell_argv, envp);
+        become_command(launch, &pipes, one_stream, image);
     close_fd(&pipes.exec[1]);
     close_fd(&pipes.out[1]);
     close_fd(&pipes.err[1]);
@@ -272,25 +318,20 @@ static mlf_status start(const struct mlf__launch *launch, char **shell_argv, cha
 
 mlf_status mlf__launch(const struct mlf__launch *launch, struct mlf__launched *out, int *exec_error)
 {
-    struct mlf__buf preload = {0}, session = {0};
+    struct mlf__image image;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    char **envp = make_environment(launch, &preload, &session);
-    char **shell_argv = make_shell_argv(launch->program->path, launch->argv);
-    mlf_status status = MLF_ERR_NOMEM;
+    mlf_status status = mlf__image_make(launch, &image);
 
     *out = (struct mlf__launched){.pid = -1, .out = -1, .err = -1};
     *exec_error = 0;
-    if (envp != NULL && shell_argv != NULL)
-        status = start(launch, shell_argv, envp, out, exec_error);
+    if (status == MLF_OK)
+        status = start(launch, &image, out, exec_error);
     /* The keyboard's signals are for the command: it decides whether it ends. */
     if (status == MLF_OK && getpid() != 1) {
         sigaction(SIGINT, &ignore, NULL);
         sigaction(SIGQUIT, &ignore, NULL);
     }
-    mlf__free(shell_argv);
-    mlf__free(envp);
-    mlf__buf_free(&preload);
-    mlf__buf_free(&session);
+    mlf__image_free(&image);
     return status;
 }
 

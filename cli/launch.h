@@ -5,6 +5,7 @@
 #define MLF_CLI_LAUNCH_H
 
 #include "cli/program.h"
+#include "core/buf.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -28,7 +29,25 @@ struct mlf__launch {
     const char *hooks; /* library to preload; NULL: none */
     bool capture;      /* read stdout and stderr, through pipes or pseudo-terminals */
     const struct mlf__signals *signals;
+    /* For one of several commands of a session; all may be left out. */
+    const char *run;    /* MLF_RUN: the run that it logs into */
+    char *const *env;   /* KEY=VALUE, NULL-terminated: set for it */
+    bool line_buffered; /* the hook library makes its stdout line-buffered, when it is a pipe */
 };
+
+/* What execve() takes, made before a fork since it allocates. */
+struct mlf__image {
+    const char *path;
+    char *const *argv;
+    char **shell_argv, **envp;
+    struct mlf__buf preload, session, run;
+};
+/* MLF_ERR_NOMEM. To be freed in any case. */
+mlf_status mlf__image_make(const struct mlf__launch *launch, struct mlf__image *out);
+void mlf__image_free(struct mlf__image *image);
+/* Becomes the command; safe after fork and vfork. Returns the errno when that fails. */
+int mlf__image_execute(const struct mlf__image *image);
+
 struct mlf__launched {
     pid_t pid;
     int out, err; /* where to read the streams, -1 = nowhere; |err| is -1 when both are one file */

@@ -39,11 +39,12 @@ struct mlf__trials_options {
     int n_slots;
     struct mlf__ring *ring; /* the session: events go in here; its collector is |collector| */
     struct mlf__collector *collector; /* NULL: there is none, printed metrics only */
-    const char *hooks;      /* library to preload; NULL: none */
+    const char *hooks;                /* library to preload; NULL: none */
     const struct mlf__recogniser_options *recogniser; /* how output is read */
-    bool line_buffered;     /* make the programs print whole lines at once, so that they can be pruned in time */
-    bool keep_output;       /* as artifacts stdout.log and stderr.log of the trial's run */
-    int64_t grace_ms;       /* between SIGTERM and SIGKILL */
+    bool
+        line_buffered; /* make the programs print whole lines at once, so that they can be pruned in time */
+    bool keep_output; /* as artifacts stdout.log and stderr.log of the trial's run */
+    int64_t grace_ms; /* between SIGTERM and SIGKILL */
     struct mlf__trials_handlers handlers;
 };
 

@@ -17,6 +17,8 @@
     XX(MLF_OFFLINE, "", "1: write journals only; `mlf sync` merges them later")                    \
     XX(MLF_FORCE_DIRECT, "", "1: a database on a network file system is written all along")        \
     XX(MLF_SESSION, "", "set by mlf for child processes")                                          \
+    XX(MLF_RUN, "", "set by mlf for child processes: their run within the session")                \
+    XX(MLF_LINE_BUFFERED, "", "set by mlf for child processes: lines are printed at once")         \
     XX(MLFLOW_TRACKING_URI, "", "the store (default sqlite:///mlflow.db)")                         \
     XX(MLFLOW_EXPERIMENT_NAME, "", "experiment, created when absent")                              \
     XX(MLFLOW_EXPERIMENT_ID, "", "experiment by its id")                                           \
@@ -30,6 +32,7 @@
     XX(XDG_STATE_HOME, "", "journals are in its folder mlf, and rings when /dev/shm has no room")  \
     XX(HOME, "", "home directory")                                                                 \
     XX(USER, "", "user name when the passwd data base has none")                                   \
+    XX(TERM, "", "dumb: mlf tune prints plain lines, also on a terminal")                          \
     XX(LD_PRELOAD, "", "extended by mlf run for its command")
 
 enum mlf__env {

@@ -50,6 +50,8 @@ enum mlf__event_flag {
     MLF__EVF_TAKE = 0x200,       /* ARTIFACT, MODEL, TABLE: the file is mlf's own: removed when stored */
     MLF__EVF_NO_RUN = 0x400,     /* MODEL: belongs to no run */
     MLF__EVF_NO_SYSTEM = 0x800,  /* RUN_START, RUN_RESUME: no samples of the machine */
+    MLF__EVF_REPLACE = 0x2000,   /* PARAM of source EXPLICIT: takes the place of another value; in a store
+                                    that cannot, it is tag mlf.best.<key> */
     MLF__EVF_SPOOLED = 0x1000    /* text: path of a file in the spool that holds the text; removed when
                                     stored */
 };

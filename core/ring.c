@@ -306,17 +306,50 @@ uint64_t mlf__ring_drops(const struct mlf__ring *ring)
 
 /* ---- adapters and trainings ---- */
 
+/* May a training share its run with the run's first one, whose params and metrics are given? */
+static bool shares_run(_Atomic uint64_t *first_params, _Atomic uint64_t *taken_bits,
+                       uint64_t params_hash, uint64_t metric_bits)
+{
+    uint64_t first = 0;
+    params_hash |= 1; /* 0 means that there was none */
+    if (!atomic_compare_exchange_strong(first_params, &first, params_hash) && first != params_hash)
+        return false;
+    return (atomic_fetch_or(taken_bits, metric_bits) & metric_bits) == 0;
+}
+
 uint32_t mlf__trainings_begin(struct mlf__trainings *trainings, uint64_t params_hash,
                               uint64_t metric_bits)
 {
     uint32_t number = atomic_fetch_add(&trainings->count, 1) + 1;
-    uint64_t first = 0;
-    params_hash |= 1; /* 0 means that there was none */
-    if (!atomic_compare_exchange_strong(&trainings->first_params, &first, params_hash) &&
-        first != params_hash)
-        return number;
-    bool reused = (atomic_fetch_or(&trainings->metric_bits, metric_bits) & metric_bits) != 0;
-    return reused ? number : 1;
+    bool shares =
+        shares_run(&trainings->first_params, &trainings->metric_bits, params_hash, metric_bits);
+    return shares ? 1 : number;
+}
+
+/* The counter of the name "<run>#<what>", for what the processes of a run have in common; NULL without room. */
+static _Atomic uint64_t *run_counter(struct mlf__ring *ring, const char *run_id, char what)
+{
+    char name[MLF__ID_SIZE + 2];
+    size_t len = strlen(run_id);
+    if (len >= MLF__ID_SIZE)
+        return NULL;
+    memcpy(name, run_id, len);
+    name[len] = '#';
+    name[len + 1] = what;
+    mlf__name_id id = mlf__ring_intern(ring, name, len + 2);
+    return id != 0 ? (_Atomic uint64_t *)&ring->names[id - 1].next_step : NULL;
+}
+
+uint32_t mlf__ring_run_training(struct mlf__ring *ring, const char *run_id, uint64_t params_hash,
+                                uint64_t metric_bits)
+{
+    _Atomic uint64_t *count = run_counter(ring, run_id, 'n');
+    _Atomic uint64_t *params = run_counter(ring, run_id, 'p');
+    _Atomic uint64_t *bits = run_counter(ring, run_id, 'm');
+    if (count == NULL || params == NULL || bits == NULL)
+        return 0;
+    uint32_t number = (uint32_t)atomic_fetch_add(count, 1) + 1;
+    return shares_run(params, bits, params_hash, metric_bits) ? 1 : number;
 }
 
 struct mlf__trainings *mlf__ring_trainings(struct mlf__ring *ring)

@@ -98,6 +98,9 @@ struct mlf__trainings {
  * params differ from the first's or its metrics are there already. */
 MLF__CORE uint32_t mlf__trainings_begin(struct mlf__trainings *trainings, uint64_t params_hash,
                                         uint64_t metric_bits);
+/* The same for run |run_id| of a session with several, common to the run's processes; 0 when there is no room to count. */
+MLF__CORE uint32_t mlf__ring_run_training(struct mlf__ring *ring, const char *run_id,
+                                          uint64_t params_hash, uint64_t metric_bits);
 /* Those of the session's run, common to all its processes. */
 MLF__CORE struct mlf__trainings *mlf__ring_trainings(struct mlf__ring *ring);
 

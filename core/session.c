@@ -37,7 +37,8 @@ static struct {
     struct mlf__journal *_Atomic journal; /* of this process; without a ring, or when it was full */
     _Atomic int journal_gate;             /* 1: a thread is making the journal */
     _Atomic int announced;                /* this process has been recorded */
-    struct mlf__config config;
+    struct mlf__config config;         /* its run is this process's: MLF_RUN, else the session's */
+    bool has_own_run;                  /* MLF_RUN: one of several of the session */
     char journal_stem[MLF__PATH_SIZE]; /* what the journal's name begins with */
     char failure[512];                 /* of MLF__SESSION_FAILED: why */
 } session;
@@ -88,6 +89,25 @@ static void after_fork(void)
     atomic_compare_exchange_strong(&session.state, &starting, MLF__SESSION_DORMANT);
 }
 
+/* Is |id| made of what a run's id is made of? */
+static bool is_run_id(const char *id)
+{
+    static const char letters[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    size_t len = strspn(id, letters);
+    return len > 0 && len < MLF__ID_SIZE && id[len] == '\0';
+}
+
+/* Takes up the run that this process and its descendants were given within the session. */
+static void join_own_run(void)
+{
+    const char *id = mlf__env(MLF__ENV_MLF_RUN);
+    if (!is_run_id(id) || strcmp(id, session.config.run_id) == 0)
+        return;
+    mlf__copy_text(session.config.run_id, sizeof(session.config.run_id), id);
+    session.has_own_run = true;
+}
+
 static enum mlf__session_state attach(const char *path)
 {
     struct mlf__ring *ring;
@@ -102,6 +122,7 @@ static enum mlf__session_state attach(const char *path)
     }
     mlf__ring_close_file(ring);
     session.config = *mlf__ring_config(ring);
+    join_own_run();
     session.ring = ring;
     return MLF__SESSION_RING;
 }
@@ -219,6 +240,12 @@ static mlf_status name_journal(char out[MLF__PATH_SIZE])
     return MLF_OK;
 }
 
+/* What the whole session is about: files in the spool belong to it, not to one of its runs. */
+static const struct mlf__config *common_config(void)
+{
+    return session.ring != NULL ? mlf__ring_config(session.ring) : &session.config;
+}
+
 /* The journal of this process, made when it is needed first. NULL when there can be none. */
 static struct mlf__journal *own_journal(void)
 {
@@ -238,7 +265,7 @@ static struct mlf__journal *own_journal(void)
     journal = atomic_load_explicit(&session.journal, memory_order_acquire);
     char path[MLF__PATH_SIZE];
     if (journal == NULL && name_journal(path) == MLF_OK &&
-        mlf__journal_create(path, &session.config, &journal) == MLF_OK)
+        mlf__journal_create(path, common_config(), &journal) == MLF_OK)
         atomic_store_explicit(&session.journal, journal, memory_order_release);
     atomic_store(&session.journal_gate, 0);
     return journal;
@@ -353,6 +380,11 @@ const struct mlf__config *mlf__session_config(void)
     return state == MLF__SESSION_RING || state == MLF__SESSION_JOURNAL ? &session.config : NULL;
 }
 
+bool mlf__session_has_own_run(void)
+{
+    return mlf__session_ring() != NULL && session.has_own_run;
+}
+
 bool mlf__session_has_launcher(void)
 {
     return mlf__session_ring() != NULL && (session.config.flags & MLF__CONFIG_LAUNCHER) != 0;
@@ -397,11 +429,15 @@ static mlf_status write_file(const char *path, const char *data, size_t len)
     return mlf__fail_errno(err, "%s: cannot be written", path);
 }
 
-mlf_status mlf__session_take_file(const void *data, size_t len, char out[MLF__PATH_SIZE])
+mlf_status mlf__session_take_path(char out[MLF__PATH_SIZE])
 {
     mlf_status status = mlf__session_begin();
-    if (status == MLF_OK)
-        status = mlf__spool_take_path(session.config.run_id, out);
+    return status == MLF_OK ? mlf__spool_take_path(common_config()->run_id, out) : status;
+}
+
+mlf_status mlf__session_take_file(const void *data, size_t len, char out[MLF__PATH_SIZE])
+{
+    mlf_status status = mlf__session_take_path(out);
     return status == MLF_OK ? write_file(out, data, len) : status;
 }
 
@@ -440,6 +476,12 @@ static mlf_status emit(const struct mlf__event *event, enum mlf__ring_wait wait)
         mlf_status status = mlf__session_begin();
         if (status != MLF_OK)
             return status;
+    }
+    struct mlf__event of_own_run;
+    if (session.has_own_run && event->run[0] == '\0') {
+        of_own_run = *event;
+        of_own_run.run = session.config.run_id;
+        event = &of_own_run;
     }
     if (session.ring == NULL)
         return to_journal(event);

@@ -41,6 +41,9 @@ MLF__CORE mlf_status mlf__session_begin(void);
 MLF__CORE struct mlf__ring *mlf__session_ring(void);
 /* What the session is about; NULL before it has begun. */
 MLF__CORE const struct mlf__config *mlf__session_config(void);
+/* Does this process have one of several runs of its session (MLF_RUN)? Events without a run go there, and
+ * mlf__session_config() names it as the run. */
+MLF__CORE bool mlf__session_has_own_run(void);
 /* True when `mlf run` or `mlf tune` owns the session. */
 MLF__CORE bool mlf__session_has_launcher(void);
 
@@ -50,6 +53,8 @@ MLF__CORE bool mlf__session_has_launcher(void);
  * crowd the ring goes there through a file in the spool (MLF__EVF_SPOOLED). */
 MLF__CORE mlf_status mlf__session_emit(const struct mlf__event *event, enum mlf__ring_wait wait);
 
+/* Path of a new file or folder of the spool, as mlf__spool_take_path gives it. */
+MLF__CORE mlf_status mlf__session_take_path(char out[MLF__PATH_SIZE]);
 /* Writes |len| bytes into a new file of the spool, to be handed over with MLF__EVF_TAKE: its path to |out|. An event
  * that will not come leaves the file to whoever settles the session. */
 MLF__CORE mlf_status mlf__session_take_file(const void *data, size_t len, char out[MLF__PATH_SIZE]);

@@ -12,8 +12,15 @@
 
 enum { MAX_TRAINING_RUNS = 100 };
 
-/* The session's trainings in a process that has no ring to count them in. */
-static struct mlf__trainings without_ring;
+/* The trainings of this process's run, when there is no ring to count them in or no room in it. */
+static struct mlf__trainings of_process;
+
+/* The next implied steps of names that the ring has no room for, by hash. Without room here either they stay 0. */
+enum { LOCAL_STEPS = 256 };
+static struct {
+    _Atomic uint64_t hash; /* 0: free */
+    _Atomic int64_t next;
+} local_steps[LOCAL_STEPS];
 
 /* How many forks lie between this process and the one that loaded the library. */
 static uint32_t forks;
@@ -45,6 +52,18 @@ static uint32_t begin_in_run(struct mlf__training_run *run, uint64_t params_hash
         return 1;
     shared += !own;
     return shared > number ? shared : number;
+}
+
+/* The number of a training in this process's run, which is common to all its processes. */
+static uint32_t begin_in_common_run(const char *run_id, uint64_t params_hash, uint64_t metric_bits)
+{
+    struct mlf__ring *ring = mlf__session_ring();
+    uint32_t number = 0;
+    if (mlf__session_has_own_run())
+        number = mlf__ring_run_training(ring, run_id, params_hash, metric_bits);
+    else if (ring != NULL)
+        return mlf__trainings_begin(mlf__ring_trainings(ring), params_hash, metric_bits);
+    return number > 0 ? number : mlf__trainings_begin(&of_process, params_hash, metric_bits);
 }
 
 static mlf_status emit(const struct mlf__training *training, struct mlf__event event)
@@ -91,8 +110,7 @@ bool mlf__training_begin(struct mlf__training *training, const char *library, co
         run_id = active->id;
         number = begin_in_run(active, params_hash, metric_bits);
     } else {
-        number = mlf__trainings_begin(ring != NULL ? mlf__ring_trainings(ring) : &without_ring,
-                                      params_hash, metric_bits);
+        number = begin_in_common_run(run_id, params_hash, metric_bits);
     }
     mlf__copy_text(training->run_id, sizeof(training->run_id), run_id);
     mlf__new_model_id(training->model_id);
@@ -132,6 +150,21 @@ void mlf__training_param_text(const struct mlf__training *training, const char *
                                        .text_len = strlen(value)});
 }
 
+static int64_t next_local_step(const char *name, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
+    hash |= 1;
+    for (size_t probe = 0; probe < LOCAL_STEPS; probe++) {
+        size_t i = (size_t)(hash + probe) % LOCAL_STEPS;
+        uint64_t there = 0;
+        if (atomic_compare_exchange_strong(&local_steps[i].hash, &there, hash) || there == hash)
+            return atomic_fetch_add(&local_steps[i].next, 1);
+    }
+    return 0;
+}
+
 /* Implied steps count per run and key: the counter is that of the interned name "<run>/<key>". */
 static int64_t next_step(const struct mlf__training *training, const char *key)
 {
@@ -140,7 +173,8 @@ static int64_t next_step(const struct mlf__training *training, const char *key)
     int len = snprintf(name, sizeof(name), "%s/%s", training->run_id, key);
     if (ring == NULL || len <= 0 || (size_t)len >= sizeof(name))
         return 0;
-    return mlf__ring_next_step(ring, mlf__ring_intern(ring, name, (size_t)len));
+    mlf__name_id id = mlf__ring_intern(ring, name, (size_t)len);
+    return id != 0 ? mlf__ring_next_step(ring, id) : next_local_step(name, (size_t)len);
 }
 
 void mlf__training_metric(const struct mlf__training *training, const char *key, double value,

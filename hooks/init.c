@@ -8,11 +8,15 @@
 #include "hooks/hooks.h"
 
 #include "core/compat_glibc.h"
+#include "core/env.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MAX_ADAPTERS = 32 };
@@ -149,6 +153,15 @@ bool mlf__hook_enter(void)
     return true;
 }
 
+/* Whoever started the program may want its lines at once, since what they say decides whether it goes on. A program
+ * that chooses its own buffering does so later, and wins. */
+static void buffer_by_line(void)
+{
+    if (mlf__env_is_on(MLF__ENV_MLF_LINE_BUFFERED) &&
+        syscall(SYS_fcntl, STDOUT_FILENO, F_GETPIPE_SZ) > 0)
+        setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
 /* The C library passes its constructors the arguments of main(). */
 __attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
@@ -161,7 +174,10 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
     started = true;
     mlf__hooks_set_argv(argc, argv);
     if (mlf__guard_enter()) {
-        if (mlf__session_init() != MLF__SESSION_OFF)
+        enum mlf__session_state state = mlf__session_init();
+        if (state == MLF__SESSION_RING)
+            buffer_by_line();
+        if (state != MLF__SESSION_OFF)
             mlf__adapters_look();
         mlf__guard_leave();
     }

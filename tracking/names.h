@@ -18,7 +18,7 @@ enum {
 
 /* Is |key| a metric, param or tag key that MLflow takes? |what| is "Metric name", "Param key" or
  * "key", for the message of MLF_ERR_INVAL. */
-mlf_status mlf__check_key(const char *key, const char *what);
+MLF__CORE mlf_status mlf__check_key(const char *key, const char *what);
 mlf_status mlf__check_experiment_name(const char *name);
 /* LoggedModel names: not empty, none of / : . % " ' */
 mlf_status mlf__check_model_name(const char *name);

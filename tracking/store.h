@@ -77,6 +77,18 @@ enum mlf__open_mode {
 
 struct mlf__store;
 
+/* A run inside another. Texts are valid during the call. */
+struct mlf__child {
+    const char *run_id;
+    const char *name; /* its beginning, when it is very long */
+    int status;       /* mlf_run_status */
+    bool deleted;
+    int64_t start_time_ms, end_time_ms; /* -1: none */
+    const char *tag;                    /* NULL: it has none of that key */
+};
+/* Another status than MLF_OK ends the reading, and is what it returns. */
+typedef mlf_status mlf__child_fn(const struct mlf__child *child, void *user);
+
 struct mlf_store_ops {
     const char *name;           /* for messages */
     const char *const *schemes; /* URI schemes it serves, NULL-terminated */
@@ -132,11 +144,18 @@ struct mlf_store_ops {
     mlf_status (*run_search)(struct mlf__store *store, const mlf_search_options *options,
                              mlf_run_list *out);
     mlf_status (*run_set_deleted)(struct mlf__store *store, const char *run_id, bool deleted);
+    /* Calls |see| for each run, deleted ones too, whose tag mlflow.parentRunId is |parent_id|, in the order of their start
+     * times, with the value of its tag |key|. No other operation of the store before it returns. */
+    mlf_status (*run_children)(struct mlf__store *store, const char *parent_id, const char *key,
+                               mlf__child_fn *see, void *user);
 
     /* An equal value is a success; another one MLF_ERR_CONFLICT with MLflow's text, and the stored
      * value stays and is given in |*stored| (owned by the caller) when |stored| is not NULL. */
     mlf_status (*log_param)(struct mlf__store *store, const char *run_id, const char *key,
                             const char *value, char **stored);
+    /* Optional: the same, but another value takes the place of the one that is there. */
+    mlf_status (*replace_param)(struct mlf__store *store, const char *run_id, const char *key,
+                                const char *value);
     /* All of them or, when one is refused (bad key, unknown or deleted run, unknown model), none. */
     mlf_status (*log_metrics)(struct mlf__store *store, const struct mlf__metric *metrics,
                               size_t n);
@@ -190,12 +209,13 @@ bool mlf__store_writes_at_end(const char *uri);
 
 /* Opens the store that |uri| names. |*out| is NULL on failure. MLF_ERR_INVAL names the schemes there
  * are when the scheme is unknown. */
-mlf_status mlf__store_open(const char *uri, enum mlf__open_mode mode, struct mlf__store **out);
-void mlf__store_close(struct mlf__store *store); /* NULL is fine */
+MLF__CORE mlf_status mlf__store_open(const char *uri, enum mlf__open_mode mode,
+                                     struct mlf__store **out);
+MLF__CORE void mlf__store_close(struct mlf__store *store); /* NULL is fine */
 
 /* |uri| (NULL or "": MLFlow's default, sqlite:///mlflow.db) with relative paths made absolute against
  * |directory|, the current one when NULL. Checks the scheme. |*out| is owned by the caller. */
-mlf_status mlf__uri_resolve(const char *uri, const char *directory, char **out);
+MLF__CORE mlf_status mlf__uri_resolve(const char *uri, const char *directory, char **out);
 
 /* |uri| for people and logs: credentials replaced by "***". Owned by the caller. */
 char *mlf__uri_display(const char *uri);

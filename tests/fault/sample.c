@@ -19,6 +19,10 @@ enum { UNKNOWN_KIND = 99 }; /* an event of a newer mlf, which is passed over */
 #define RUN "0123456789abcdef0123456789abcdef"
 #define CHILD "fedcba9876543210fedcba9876543210"
 #define MODEL "m-00112233445566778899aabbccddeeff"
+#define TRIAL "11111111111111111111111111111111"
+#define INNER "22222222222222222222222222222222"
+#define TRIAL_MODEL "m-11111111111111111111111111111111"
+#define INNER_MODEL "m-22222222222222222222222222222222"
 
 static const int64_t start_ns = 1700000000000000000;
 
@@ -140,6 +144,39 @@ static void add_api_calls(struct sample *sample)
     event->step = MLF_RUN_FAILED;
 }
 
+/* A command with a run of its own, as `mlf tune` has many: it trains twice, saves nothing, leaves its second training's
+ * run open, and is ended by the launcher. It uses no files: their list is not repeated when the store has trouble. */
+static void add_command(struct sample *sample)
+{
+    enum { PID = 50 };
+    const char *trial[] = {"trial_0", RUN}, *inner[] = {"training_2", TRIAL};
+    const char *command[] = {"own-train", "-c", "5", sample->data};
+    const char *artifact[] = {sample->data, "inputs"};
+    size_t first = sample->n;
+    struct mlf__event *event = add(sample, MLF__EV_RUN_START, "", 2, trial);
+    event->pid = SAMPLE_LAUNCHER;
+    add(sample, MLF__EV_ARTIFACT, "", 2, artifact); /* ends the transaction */
+    event = add(sample, MLF__EV_PROCESS, "/usr/bin/own-train", 4, command);
+    event->pid = SAMPLE_LAUNCHER;
+    event->step = PID;
+    add_text(sample, MLF__EV_TRAIN_BEGIN, "libsvm", "c=C")->model = TRIAL_MODEL;
+    add_param(sample, "C", "5", MLF__SRC_ADAPTER);
+    add_metric(sample, "obj", 0, -7, TRIAL, TRIAL_MODEL);
+    add_text(sample, MLF__EV_TRAIN_END, "libsvm", "")->model = TRIAL_MODEL;
+    for (size_t i = first; i < sample->n; i++)
+        sample->events[i].run = TRIAL;
+    add(sample, MLF__EV_RUN_START, "", 2, inner)->run = INNER;
+    add_metric(sample, "obj", 0, -8, INNER, INNER_MODEL);
+    add(sample, MLF__EV_ARTIFACT, "", 2, artifact)->run = INNER;
+    event = add_text(sample, MLF__EV_RUN_END, "", "");
+    event->run = TRIAL;
+    event->pid = SAMPLE_LAUNCHER;
+    event->step = MLF_RUN_FINISHED;
+    for (size_t i = first; i < sample->n; i++)
+        if (sample->events[i].pid != SAMPLE_LAUNCHER)
+            sample->events[i].pid = PID;
+}
+
 static void add_events(struct sample *sample)
 {
     const char *command[] = {"svm-train", "-c", "10", "-t", "2", sample->data, sample->model};
@@ -167,6 +204,7 @@ static void add_events(struct sample *sample)
     event->run = CHILD;
     event->step = MLF_RUN_KILLED;
     add_api_calls(sample);
+    add_command(sample);
     add_text(sample, UNKNOWN_KIND, "note", "something");
     add_text(sample, MLF__EV_EXIT, "", "")->step = 3 << 8;
 }

@@ -6,7 +6,11 @@
 
 #include "autolog/apply.h"
 
-enum { SAMPLE_MAX = 64, SAMPLE_TAKEN = 4 };
+enum {
+    SAMPLE_MAX = 96,
+    SAMPLE_TAKEN = 4,
+    SAMPLE_LAUNCHER = 99 /* pid of whoever ends the runs of commands */
+};
 
 struct sample {
     char folder[64];               /* everything lies in it */

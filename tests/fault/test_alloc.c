@@ -53,6 +53,7 @@ static void sweep(const char *name, attempt_fn *attempt)
 
 static mlf_status apply_part(struct mlf__apply *apply, int part)
 {
+    apply->launcher_pid = SAMPLE_LAUNCHER;
     size_t half = sample.n / 2;
     if (part == 0)
         return mlf__apply_batch(apply, sample.events, half);

@@ -21,6 +21,7 @@ static bool apply_all(bool reopen)
     struct mlf__apply apply;
     bool done[3] = {false};
     mlf__apply_init(&apply, &sample.config);
+    apply.launcher_pid = SAMPLE_LAUNCHER;
     for (int part = 0; part < 3; part++) {
         for (int attempt = 0; attempt < ATTEMPTS && !done[part]; attempt++) {
             size_t half = sample.n / 2;

@@ -243,7 +243,7 @@ static void test_whole(void)
     struct mlf__apply apply;
 
     IS(mlf__apply_init(&apply, &config), MLF_OK, "a session");
-    apply.processes = &process;
+    apply.origin.processes = &process;
     mlf__watch_start(&apply);
     mlf__watch_process(&apply, process.pid);
     wait_until_seen(&apply);
@@ -286,7 +286,7 @@ static void test_whole(void)
        "and nothing of the machine, which may be another one");
     cJSON_Delete(json);
     mlf__free(text);
-    apply.processes = NULL;
+    apply.origin.processes = NULL;
     mlf__apply_free(&apply);
 }
 
@@ -299,7 +299,7 @@ static void test_without_memory(void)
     struct mlf__apply apply;
 
     IS(mlf__apply_init(&apply, &config), MLF_OK, "a session");
-    apply.processes = &process;
+    apply.origin.processes = &process;
     /* Wherever memory runs out, there is an object or none. */
     int whole = 0;
     for (int i = 1; i <= 60; i++) {
@@ -310,7 +310,7 @@ static void test_without_memory(void)
         mlf__free(text);
     }
     OK(whole > 0 && whole < 60, "memory that runs out is survived");
-    apply.processes = NULL;
+    apply.origin.processes = NULL;
     mlf__apply_free(&apply);
 }
 

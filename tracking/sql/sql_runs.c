@@ -35,6 +35,9 @@ static const char update_restored[] = "UPDATE runs SET lifecycle_stage = 'active
 static const char delete_tag[] = "DELETE FROM tags WHERE key = $1 AND run_uuid = $2";
 static const char insert_param[] =
     "INSERT INTO params (key, value, run_uuid) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+static const char upsert_param[] =
+    "INSERT INTO params (key, value, run_uuid) VALUES ($1, $2, $3) "
+    "ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value";
 static const char select_param[] = "SELECT value FROM params WHERE key = $1 AND run_uuid = $2";
 static const char insert_dataset[] =
     "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, "
@@ -388,14 +391,13 @@ static mlf_status compare_param(struct mlf__sql_store *store, const char *run_id
     return status;
 }
 
-mlf_status mlf__sql_log_param(struct mlf__store *front, const char *run_id, const char *key,
-                              const char *value, char **stored)
+/* |insert| is the statement; when it leaves a value alone that is there, that one is compared. */
+static mlf_status write_param(struct mlf__store *front, const char *insert, const char *run_id,
+                              const char *key, const char *value, char **stored)
 {
     struct mlf__sql_store *store = mlf__sql_store_of(front);
     int64_t experiment, changes = 0;
     bool own;
-    if (stored != NULL)
-        *stored = NULL;
     mlf_status status = mlf__check_key(key, "Param key");
     if (status != MLF_OK)
         return status;
@@ -407,7 +409,7 @@ mlf_status mlf__sql_log_param(struct mlf__store *front, const char *run_id, cons
         status = mlf__sql_active_run(store, run_id, &experiment);
         if (status == MLF_OK)
             status = mlf__sql_run(
-                store, insert_param,
+                store, insert,
                 MLF__SQL_BIND(mlf__sql_text(key), mlf__sql_text(clean), mlf__sql_text(run_id)),
                 &changes);
         if (status == MLF_OK && changes == 0)
@@ -416,6 +418,20 @@ mlf_status mlf__sql_log_param(struct mlf__store *front, const char *run_id, cons
     }
     mlf__free(clean);
     return status;
+}
+
+mlf_status mlf__sql_log_param(struct mlf__store *front, const char *run_id, const char *key,
+                              const char *value, char **stored)
+{
+    if (stored != NULL)
+        *stored = NULL;
+    return write_param(front, insert_param, run_id, key, value, stored);
+}
+
+mlf_status mlf__sql_replace_param(struct mlf__store *front, const char *run_id, const char *key,
+                                  const char *value)
+{
+    return write_param(front, upsert_param, run_id, key, value, NULL);
 }
 
 /* ---- dataset inputs ---- */

@@ -131,6 +131,8 @@ mlf_status mlf__sql_run_get(struct mlf__store *store, const char *run_id, mlf_ru
 mlf_status mlf__sql_run_find(struct mlf__store *store, const char *prefix, char **run_id);
 mlf_status mlf__sql_run_list(struct mlf__store *store, const char *experiment_id,
                              size_t max_results, mlf_run_list *out);
+mlf_status mlf__sql_replace_param(struct mlf__store *store, const char *run_id, const char *key,
+                                  const char *value);
 mlf_status mlf__sql_log_param(struct mlf__store *store, const char *run_id, const char *key,
                               const char *value, char **stored);
 mlf_status mlf__sql_log_metrics(struct mlf__store *store, const struct mlf__metric *metrics,
@@ -141,6 +143,8 @@ mlf_status mlf__sql_metric_history(struct mlf__store *store, const char *run_id,
 mlf_status mlf__sql_set_tag(struct mlf__store *store, const char *run_id, const char *key,
                             const char *value);
 mlf_status mlf__sql_delete_tag(struct mlf__store *store, const char *run_id, const char *key);
+mlf_status mlf__sql_run_children(struct mlf__store *store, const char *parent_id, const char *key,
+                                 mlf__child_fn *see, void *user);
 mlf_status mlf__sql_run_set_deleted(struct mlf__store *store, const char *run_id, bool deleted);
 /* MLF_ERR_UNSUPPORTED when the query |text|, with |value|, finds a run that only MLflow can delete. In a transaction. */
 mlf_status mlf__sql_check_assessments(struct mlf__sql_store *store, const char *text,

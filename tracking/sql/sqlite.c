@@ -434,7 +434,7 @@ static void unlock_place(struct sqlite *db)
 
 static bool sqlite_writes_at_end(const char *uri)
 {
-    struct sqlite db;
+    struct sqlite db = {0};
     return parse_uri(&db, uri) == MLF_OK && shared_place(&db) != NULL;
 }
 
