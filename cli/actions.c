@@ -24,6 +24,7 @@ static const struct args_option {
     {'x', "x", true},          {'O', "output", true},       {'y', "log-y", false},
     {'s', "smooth", true},     {'L', "log-run", false},     {'l', "artifact-location", true},
     {'N', "run-name", true},   {'D', "dry-run", false},     {'w', "words", false},
+    {'S', "study", false},     {'k', "kind", true},
 };
 
 static bool takes(const struct mlf__action *action, char letter)
@@ -158,7 +159,8 @@ static void set_plain(struct mlf__args *args, char letter, const char *value)
         {'N', &args->run_name, NULL},     {'j', NULL, &args->json},
         {'H', NULL, &args->history},      {'y', NULL, &args->log_y},
         {'L', NULL, &args->log_run},      {'D', NULL, &args->dry_run},
-        {'w', NULL, &args->words_only},
+        {'w', NULL, &args->words_only},   {'S', NULL, &args->study},
+        {'k', &args->kind, NULL},
     };
 
     for (size_t i = 0; i < MLF__ARRAY_LEN(places); i++) {
@@ -293,7 +295,7 @@ static int do_action(struct mlf__args *args, const char *given)
 
 int mlf__actions_run(const struct mlf__command *command, int argc, char **argv)
 {
-    struct mlf__args args = {.command = command, .title = argv[0]};
+    struct mlf__args args = {.command = command, .title = argv[0], .argv = argv, .argc = argc};
     struct option long_options[OPTIONS_MAX];
     char given[2 * MLF__ARGS_REPEATED] = "";
 

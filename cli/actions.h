@@ -17,15 +17,18 @@ struct mlf__args {
     const struct mlf__command *command;
     const struct mlf__action *action;
     const char *title; /* "mlf runs" */
+    char **argv;       /* the command line as a whole; its first word is the title */
+    int argc;
     const char *tracking_uri;
     const char *experiments[MLF__ARGS_REPEATED + 1];
     size_t n_experiments;
     const char *order_by[MLF__ARGS_REPEATED + 1];
     size_t n_order_by;
-    const char *filter, *page_token, *format, *metric, *x_axis, *output, *location, *run_name;
+    const char *filter, *page_token, *format, *metric, *x_axis, *output, *location, *run_name,
+        *kind;
     mlf_view view;
     int64_t max_results, smooth;
-    bool json, history, log_y, log_run, dry_run, words_only;
+    bool json, history, log_y, log_run, dry_run, words_only, study;
     char **words; /* behind the action's name */
     size_t n_words;
 };

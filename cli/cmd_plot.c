@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mlf plot: the curves of a metric. */
+/* mlf plot: the curves of a metric, and pictures of a study. */
 #include "cli/actions.h"
 #include "cli/plot.h"
 #include "cli/runs_pick.h"
+#include "cli/tuner_program.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const char help[] =
     "Usage: mlf plot [OPTION]... --metric NAME [RUN]...\n"
+    "       mlf plot [OPTION]... --study [STUDY]\n"
     "\n"
-    "Draw a metric of one or more runs: in the terminal, or as a file that a browser shows.\n"
-    "RUN is an id, the beginning of one, or latest, which is the default.\n"
+    "Draw a metric of one or more runs, or what a study has found: in the terminal, or as a file\n"
+    "that a browser shows. RUN is an id, the beginning of one, or latest, which is the default.\n"
+    "STUDY is a name, or the id of its run or the beginning of that; the latest is the default.\n"
     "\n"
-    "  --metric NAME       the metric\n"
+    "  --metric NAME       the metric; with --study and several objectives, which of them\n"
+    "  --study             a study: a summary in the terminal, or a page with all pictures\n"
+    "  --kind KIND         one picture of a study: history (the default of a .svg), importances,\n"
+    "                      slice, parallel, contour, intermediate, edf or timeline\n"
     "  --x step|time       what it is drawn over: the step (default), or the seconds since the\n"
     "                      run's start\n"
     "  --output FILE       a picture (.svg), or a page that shows the values under the pointer\n"
@@ -25,11 +31,11 @@ static const char help[] =
 
 static const struct plot_output *const file_outputs[] = {&mlf__plot_svg, &mlf__plot_html};
 
-/* The form that the file's name asks for; NULL: none. */
-static const struct plot_output *output_of(const char *file)
+const struct plot_output *mlf__plot_output_of(const char *file)
 {
+    if (file == NULL)
+        return &mlf__plot_terminal;
     size_t len = strlen(file);
-
     for (size_t i = 0; i < MLF__ARRAY_LEN(file_outputs); i++) {
         size_t end = strlen(file_outputs[i]->extension);
         if (len > end && strcmp(file + len - end, file_outputs[i]->extension) == 0)
@@ -50,37 +56,39 @@ static mlf_status write_file(const char *path, const struct mlf__buf *text)
     return mlf__fail_errno(errno, "%s cannot be written", path);
 }
 
-static mlf_status draw(const struct plot_output *output, const char *path, struct plot *plot)
+mlf_status mlf__plot_put(mlf_status status, struct mlf__buf *text, const char *path)
+{
+    if (status == MLF_OK && text->failed)
+        status = mlf__fail(MLF_ERR_NOMEM, "out of memory");
+    if (status == MLF_OK && path != NULL)
+        status = write_file(path, text);
+    else if (status == MLF_OK)
+        fputs(text->data, stdout);
+    mlf__buf_free(text);
+    return status;
+}
+
+static mlf_status draw_runs(struct plot *plot, const struct mlf__args *args,
+                            const struct plot_output *output)
 {
     struct mlf__buf text = {0};
     mlf_status status = output->draw(plot, &text);
 
-    if (status == MLF_OK && text.failed)
-        status = mlf__fail(MLF_ERR_NOMEM, "out of memory");
-    if (status == MLF_OK && path != NULL)
-        status = write_file(path, &text);
-    else if (status == MLF_OK)
-        fputs(text.data, stdout);
-    mlf__buf_free(&text);
-    return status;
+    return mlf__plot_put(status, &text, args->output);
 }
 
-static int plot_runs(struct mlf__store *store, const struct mlf__args *args)
+static int plot_runs(struct mlf__store *store, const struct mlf__args *args,
+                     const struct plot_output *output)
 {
     struct plot_options options = {
         .metric = args->metric, .log_y = args->log_y, .smooth = args->smooth};
-    const struct plot_output *output =
-        args->output != NULL ? output_of(args->output) : &mlf__plot_terminal;
     mlf_run_list runs = {0};
     struct plot plot = {0};
 
     if (args->metric == NULL)
-        return mlf__action_usage(args, "--metric NAME is missing");
-    if (output == NULL)
-        return mlf__action_usage(args,
-                                 "--output takes a file name that ends in .svg or .html, "
-                                 "not '%s'",
-                                 args->output);
+        return mlf__action_usage(args, "--metric NAME or --study is missing");
+    if (args->kind != NULL)
+        return mlf__action_usage(args, "--kind goes with --study");
     options.by_time = args->x_axis != NULL && strcmp(args->x_axis, "time") == 0;
     if (args->x_axis != NULL && !options.by_time && strcmp(args->x_axis, "step") != 0)
         return mlf__action_usage(args, "--x takes step or time, not '%s'", args->x_axis);
@@ -88,14 +96,29 @@ static int plot_runs(struct mlf__store *store, const struct mlf__args *args)
     if (status == MLF_OK)
         status = mlf__plot_read(store, &runs, &options, &plot);
     if (status == MLF_OK)
-        status = draw(output, args->output, &plot);
+        status = draw_runs(&plot, args, output);
     mlf__plot_free(&plot);
     mlf_run_list_free(&runs);
     return status == MLF_OK ? MLF__EXIT_OK : mlf__action_fail(args);
 }
 
+static int plot_any(struct mlf__store *store, const struct mlf__args *args)
+{
+    const struct plot_output *output = mlf__plot_output_of(args->output);
+
+    if (output == NULL)
+        return mlf__action_usage(args,
+                                 "--output takes a file name that ends in .svg or .html, "
+                                 "not '%s'",
+                                 args->output);
+    return args->study ? mlf__plot_study(store, args) : plot_runs(store, args, output);
+}
+
 static const struct mlf__action actions[] = {
-    {NULL, "umxOys", 0, MLF__ANY_WORDS, "", MLF__ACTION_READS, plot_runs}, {0}};
+    {NULL, "umxOysSk", 0, MLF__ANY_WORDS, "", MLF__ACTION_READS, plot_any}, {0}};
 
 const struct mlf__command mlf__command_plot = {
-    .name = "plot", .summary = "draw the curves of a metric", .help = help, .actions = actions};
+    .name = "plot",
+    .summary = "draw the curves of a metric, or pictures of a study",
+    .help = help,
+    .actions = actions};

@@ -9,18 +9,19 @@
 #include "autolog/collector.h"
 #include "autolog/ending.h"
 #include "autolog/recogniser.h"
+#include "cli/capture.h"
+#include "cli/hits.h"
 #include "cli/launch.h"
 #include "cli/outcome.h"
 #include "cli/program.h"
 #include "cli/relay.h"
 #include "cli/run_options.h"
 #include "cli/run_summary.h"
+#include "cli/stopper.h"
 #include "core/buf.h"
 #include "core/env.h"
 #include "core/mem.h"
 #include "core/ring.h"
-#include "core/spawn.h"
-#include "core/spool.h"
 #include "core/sys.h"
 #include "tracking/names.h"
 
@@ -31,7 +32,6 @@
 #include <unistd.h>
 
 enum {
-    RING_NEED = 6 << 20,   /* the ring's file, rounded up */
     FINISH_WAIT_MS = 5000, /* for a store that cannot be written; the rest is for `mlf sync` */
     PROCESS_TEXT_MAX = 64 * 1024
 };
@@ -43,6 +43,7 @@ struct session {
     struct mlf__recogniser *recogniser;
     struct mlf__ring *ring;
     struct mlf__collector *collector;
+    struct mlf__stopper stopper;
     struct mlf__signals signals;
     sigset_t watched;
     char hooks[MLF__PATH_SIZE]; /* "" = none */
@@ -150,25 +151,10 @@ static void put_end(struct session *session, int wait_status, int64_t oom_before
         put_number_tag(session, "mlf.oom", oom - oom_before);
 }
 
-static void put_metric(const struct mlf__hit *hit, void *user)
+static void put_hit(const struct mlf__hit *hit, void *user)
 {
     struct session *session = user;
-    struct mlf__event event = {.kind = MLF__EV_METRIC,
-                               .flags = MLF__SRC_RECOGNISER,
-                               .step = hit->step,
-                               .value = hit->value,
-                               .key = hit->key,
-                               .run = session->config.run_id,
-                               .model = "",
-                               .text = ""};
-
-    if (hit->library != NULL && mlf__ring_has_adapter(session->ring, hit->library))
-        return;
-    if (hit->step == INT64_MIN)
-        event.step = mlf__ring_next_step(
-            session->ring, mlf__ring_intern(session->ring, hit->key, strlen(hit->key)));
-    if (mlf__ring_put_event(session->ring, &event, MLF__RING_WAIT_CALL) != MLF_OK)
-        mlf__ring_count_drop(session->ring);
+    mlf__hits_put(session->ring, session->config.run_id, hit, NULL);
 }
 
 /* ---- before the command starts ---- */
@@ -185,9 +171,13 @@ static mlf_status make_recogniser(struct session *session)
     struct mlf__recogniser_options options = {.rules = session->options.rules,
                                               .n_rules = session->options.n_rules,
                                               .mode = session->options.parse,
+                                              .by_signature = true,
+                                              .step = session->options.step_rule,
+                                              .ignore = session->options.ignore,
+                                              .n_ignore = session->options.n_ignore,
                                               .argv = (const char *const *)argv,
                                               .argc = argc};
-    status = mlf__recogniser_create(&options, put_metric, session, &session->recogniser);
+    status = mlf__recogniser_create(&options, put_hit, session, &session->recogniser);
     mlf__argv_free(argv);
     return status;
 }
@@ -196,18 +186,7 @@ static mlf_status find_hooks(struct session *session)
 {
     if (!session->options.hooks || mlf__program_why_not(session->program.kind) != NULL)
         return MLF_OK;
-    if (!mlf__locate_hooks(session->hooks, sizeof(session->hooks))) {
-        session->hooks[0] = '\0';
-        return mlf__fail(MLF_ERR_NOT_FOUND,
-                         "libmlf_hooks.so is not where mlf was installed: install mlf again, or "
-                         "use --no-hooks to run without it");
-    }
-    if (strpbrk(session->hooks, " :") != NULL)
-        return mlf__fail(MLF_ERR_UNSUPPORTED,
-                         "'%s' cannot be preloaded, since its path contains a blank or a colon: "
-                         "move mlf, or use --no-hooks to run without it",
-                         session->hooks);
-    return MLF_OK;
+    return mlf__capture_hooks(session->hooks);
 }
 
 /* Everything that is checked while nothing has happened. 0, or the exit code. */
@@ -228,34 +207,9 @@ static int prepare(struct session *session)
     return 0;
 }
 
-static mlf_status make_ring(struct session *session)
-{
-    char folder[MLF__PATH_SIZE], stem[MLF__PATH_SIZE], path[MLF__PATH_SIZE + 8];
-    mlf_status status = mlf__spool_ring_dir(RING_NEED, folder);
-
-    /* First a full ring where rings belong, then a small one, then one on disk. */
-    for (int attempt = 0; attempt < 3 && (status == MLF_OK || attempt == 2); attempt++) {
-        if (attempt == 2)
-            status = mlf__spool_disk_dir(folder);
-        if (status != MLF_OK)
-            break;
-        mlf__spool_stem(folder, session->config.run_id, stem);
-        snprintf(path, sizeof(path), "%s.ring", stem);
-        status = mlf__ring_create(path, &session->config, attempt > 0, true, &session->ring);
-        if (status == MLF_OK)
-            break;
-        if (attempt == 0 && status == MLF_ERR_FULL)
-            status = MLF_OK;
-    }
-    if (session->ring != NULL)
-        mlf__ring_set_collector(session->ring);
-    return session->ring != NULL ? MLF_OK : status;
-}
-
 static void drop_ring(struct session *session)
 {
-    unlink(mlf__ring_path(session->ring));
-    mlf__ring_detach(session->ring);
+    mlf__capture_drop_ring(session->ring);
     session->ring = NULL;
 }
 
@@ -269,15 +223,37 @@ static int run_unrecorded(struct session *session)
     return mlf__launch_plain(&session->program, session->options.command);
 }
 
+/* bash with nothing to execute but what is typed, at a terminal: its job control asks the terminal that is its stderr, which
+ * must be the real one then. What it starts writes there as well, and is not read. */
+static bool is_shell_at_terminal(char *const *command)
+{
+    const char *slash = strrchr(command[0], '/');
+    const char *name = slash != NULL ? slash + 1 : command[0];
+
+    if ((strcmp(name, "bash") != 0 && strcmp(name, "sh") != 0) || !isatty(STDIN_FILENO) ||
+        !isatty(STDERR_FILENO))
+        return false;
+    for (size_t i = 1; command[i] != NULL; i++) {
+        const char *word = command[i];
+        if (word[0] == '-' && word[1] != '-' && strchr(word, 'i') != NULL)
+            return true;
+        if (word[0] != '-' || (word[1] != '-' && strchr(word, 'c') != NULL))
+            return false;
+    }
+    return true;
+}
+
 /* Starts the command. 0, or the exit code when it could not be started: then there is no run. */
 static int start_command(struct session *session, struct mlf__launched *launched)
 {
-    bool capture = session->options.capture && mlf__recogniser_wants_output(session->recogniser);
+    bool capture = session->options.capture && mlf__recogniser_wants_output(session->recogniser) &&
+                   !is_shell_at_terminal(session->options.command);
     struct mlf__launch launch = {.program = &session->program,
                                  .argv = session->options.command,
                                  .ring = mlf__ring_path(session->ring),
                                  .hooks = session->hooks[0] != '\0' ? session->hooks : NULL,
                                  .capture = capture,
+                                 .line_buffered = session->options.line_buffered,
                                  .signals = &session->signals};
     int exec_error;
 
@@ -335,14 +311,32 @@ static void finish(struct session *session, const struct mlf__relay_result *resu
     session->ring = NULL;
 }
 
+static void watch_for_stop(struct session *session, pid_t pid)
+{
+    struct mlf__stopper *stopper = &session->stopper;
+
+    stopper->condition = session->options.stop_when;
+    stopper->pid = pid;
+    stopper->collector = session->collector;
+    if (mlf__collector_tap(session->collector, mlf__stopper_see, stopper) != MLF_OK)
+        mlf__cli_say("--stop-when does not work: %s", mlf__errmsg());
+}
+
 /* Collects, relays and waits; then says what came of it. Returns the command's wait status. */
 static int supervise(struct session *session, const struct mlf__launched *launched,
                      int64_t oom_before)
 {
+    bool wants_stop = session->options.stop_when != NULL;
+    /* Who says what to look for wants to find it. */
+    bool asks = wants_stop || session->options.n_rules > 0 || session->options.step_rule != NULL;
     struct mlf__relay_options relay = {.launched = *launched,
                                        .recogniser = session->recogniser,
                                        .watched = &session->watched,
-                                       .detach = true};
+                                       .whole = asks,
+                                       .detach = true,
+                                       .look = wants_stop ? mlf__stopper_look : NULL,
+                                       .look_ms = MLF__STOPPER_POLL_MS,
+                                       .user = &session->stopper};
     struct mlf__relay_result result;
     struct mlf__summary summary = {0};
 
@@ -351,10 +345,16 @@ static int supervise(struct session *session, const struct mlf__launched *launch
         summary.error = mlf__strdup(mlf__errmsg());
     } else {
         mlf__collector_watch(session->collector, launched->pid);
+        if (wants_stop)
+            watch_for_stop(session, launched->pid);
     }
     mlf__relay(&relay, &result);
+    if (wants_stop && mlf__stopper_end(&session->stopper))
+        put_tag(session, "mlf.stopped_by", mlf__stop_when_text(session->options.stop_when));
     mlf__recogniser_end(session->recogniser);
     put_end(session, result.wait_status, oom_before);
+    if (result.unread > 0)
+        put_number_tag(session, "mlf.output_unread", (int64_t)result.unread);
     finish(session, &result, &summary);
 
     struct mlf__run_report report = {
@@ -363,6 +363,7 @@ static int supervise(struct session *session, const struct mlf__launched *launch
         .wait_status = result.wait_status,
         .duration_ms = result.end_ns / 1000000 - session->config.start_ns / 1000000,
         .output_error = result.output_error,
+        .unread = result.unread,
         .exhausted_rule = mlf__recogniser_exhausted(session->recogniser),
         .not_hooked = session->options.hooks ? mlf__program_why_not(session->program.kind) : NULL};
     mlf__run_report_print(&report);
@@ -377,7 +378,7 @@ static int run_session(struct session *session, int *wait_status)
 
     if (code != 0)
         return code;
-    if (make_ring(session) != MLF_OK)
+    if (mlf__capture_ring(&session->config, &session->ring) != MLF_OK)
         return run_unrecorded(session);
     int64_t oom_before = mlf__outcome_oom_kills();
     mlf__signals_take(&session->signals, &session->watched);

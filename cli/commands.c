@@ -7,11 +7,13 @@
 /* name of the file behind cmd_ */
 #define COMMAND_MAP(XX)                                                                            \
     XX(run)                                                                                        \
+    XX(tune)                                                                                       \
     XX(rerun)                                                                                      \
     XX(runs)                                                                                       \
     XX(experiments)                                                                                \
     XX(models)                                                                                     \
     XX(artifacts)                                                                                  \
+    XX(parse)                                                                                      \
     XX(plot)                                                                                       \
     XX(sync)                                                                                       \
     XX(doctor)                                                                                     \

@@ -233,7 +233,7 @@ static mlf_status read_points(struct mlf__store *store, const mlf_run_record *ru
 
 /* ---- axes ---- */
 
-static void set_range(struct plot_axis *axis, double min, double max, bool log)
+void mlf__plot_set_range(struct plot_axis *axis, double min, double max, bool log)
 {
     *axis = (struct plot_axis){.log = log};
     if (!(min <= max)) { /* nothing to draw */
@@ -308,6 +308,8 @@ void mlf__plot_tick_label(const struct plot_axis *axis, size_t tick, char out[ML
 
 const char *mlf__plot_x_title(const struct plot *plot)
 {
+    if (plot->x_title != NULL)
+        return plot->x_title;
     return plot->by_time ? "seconds since the run's start" : "step";
 }
 
@@ -386,8 +388,8 @@ mlf_status mlf__plot_read(struct mlf__store *store, const mlf_run_list *runs,
         mlf__plot_free(out);
         return status;
     }
-    set_range(&out->x, range.x_min, range.x_max, false);
-    set_range(&out->y, range.y_min, range.y_max, options->log_y);
+    mlf__plot_set_range(&out->x, range.x_min, range.x_max, false);
+    mlf__plot_set_range(&out->y, range.y_min, range.y_max, options->log_y);
     return MLF_OK;
 }
 

@@ -32,7 +32,8 @@ struct plot_axis {
 
 struct plot {
     const char *metric;
-    bool by_time; /* x is seconds since the run's start, else the step */
+    bool by_time;        /* x is seconds since the run's start, else the step */
+    const char *x_title; /* NULL: by |by_time| */
     struct plot_axis x, y;
     struct plot_series *series;
     size_t n_series;
@@ -50,6 +51,8 @@ mlf_status mlf__plot_read(struct mlf__store *store, const mlf_run_list *runs,
                           const struct plot_options *options, struct plot *out);
 void mlf__plot_free(struct plot *plot);
 
+/* An axis from |min| to |max|, made wider when they are equal; NaN or |min| > |max|: there is nothing to draw. */
+void mlf__plot_set_range(struct plot_axis *axis, double min, double max, bool log);
 /* Where |value| lies on |axis|: 0 … 1; NaN for what has no place there. */
 double mlf__plot_position(const struct plot_axis *axis, double value);
 /* The same for a tick, which is a position already when the axis is logarithmic. */
@@ -63,12 +66,26 @@ const char *mlf__plot_x_title(const struct plot *plot);
 /* Appends |text| for an element or attribute of XML or HTML. */
 void mlf__plot_add_escaped(struct mlf__buf *out, const char *text);
 
+/* Appends |text| for the terminal, which it cannot drive. */
+void mlf__plot_add_plain(struct mlf__buf *out, const char *text);
+/* Does the terminal show more than ASCII? */
+bool mlf__plot_is_utf8(void);
+
+struct cJSON;
+/* Appends |root| as a script element of type JSON called |id|, in which no text can end the element; frees it. NULL: memory
+ * ran out while it was made. */
+mlf_status mlf__plot_add_json(struct mlf__buf *out, const char *id, struct cJSON *root);
+
 /* A form of output. */
 struct plot_output {
     const char *extension; /* of the file; NULL: it goes to the terminal */
     mlf_status (*draw)(struct plot *plot, struct mlf__buf *out);
 };
 extern const struct plot_output mlf__plot_terminal, mlf__plot_svg, mlf__plot_html;
+/* The form that the file's name asks for (NULL: the terminal's); NULL: none. */
+const struct plot_output *mlf__plot_output_of(const char *file);
+/* Writes |text|, which was made with |status|, to |path| (NULL: stdout), and frees it. */
+mlf_status mlf__plot_put(mlf_status status, struct mlf__buf *text, const char *path);
 
 /* The picture alone, as HTML embeds it. */
 void mlf__plot_svg_add(const struct plot *plot, struct mlf__buf *out);

@@ -102,16 +102,15 @@ static cJSON *make_data(const struct plot *plot)
     return NULL;
 }
 
-/* JSON inside a script element: a '<' could end it, and is written in JSON's other way. */
-static mlf_status add_data(const struct plot *plot, struct mlf__buf *out)
+/* A '<' could end the element, and is written in JSON's other way. */
+mlf_status mlf__plot_add_json(struct mlf__buf *out, const char *id, cJSON *root)
 {
-    cJSON *root = make_data(plot);
     char *text = root != NULL ? cJSON_PrintUnformatted(root) : NULL;
 
     cJSON_Delete(root);
     if (text == NULL)
         return mlf__fail(MLF_ERR_NOMEM, "out of memory");
-    mlf__buf_puts(out, "<div id=\"tip\"></div>\n<script type=\"application/json\" id=\"data\">");
+    mlf__buf_printf(out, "<script type=\"application/json\" id=\"%s\">", id);
     for (const char *at = text; *at != '\0';) {
         size_t plain = strcspn(at, "<");
         mlf__buf_add(out, at, plain);
@@ -138,8 +137,9 @@ static mlf_status draw(struct plot *plot, struct mlf__buf *out)
         mlf__buf_add(out, picture.data, picture.len);
     out->failed = out->failed || picture.failed;
     mlf__buf_free(&picture);
+    mlf__buf_puts(out, "<div id=\"tip\"></div>\n");
     if (status == MLF_OK)
-        status = add_data(plot, out);
+        status = mlf__plot_add_json(out, "data", make_data(plot));
     mlf__buf_puts(out, script);
     return status;
 }

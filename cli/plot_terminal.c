@@ -28,7 +28,7 @@ struct canvas {
     bool utf8, colour;
 };
 
-static bool terminal_is_utf8(void)
+bool mlf__plot_is_utf8(void)
 {
     locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
     bool utf8 = locale != (locale_t)0 && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
@@ -46,7 +46,7 @@ static mlf_status make_canvas(const struct plot *plot, struct canvas *out)
     width = width == 0 ? DEFAULT_WIDTH : width;
     width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
     *out = (struct canvas){.columns = width - LABEL - 2, .rows = ROWS, .across = 1, .down = 1};
-    out->utf8 = terminal_is_utf8();
+    out->utf8 = mlf__plot_is_utf8();
     out->colour = isatty(STDOUT_FILENO);
     if (out->utf8 && (out->colour || plot->n_series == 1)) {
         out->across = 2;
@@ -176,7 +176,7 @@ static void add_x_axis(const struct plot *plot, const struct canvas *canvas, str
                     mlf__plot_x_title(plot));
 }
 
-static void add_plain(struct mlf__buf *out, const char *text)
+void mlf__plot_add_plain(struct mlf__buf *out, const char *text)
 {
     while (*text != '\0') {
         size_t harmful = mlf__cli_harmful(text);
@@ -196,7 +196,7 @@ static void add_legend(const struct plot *plot, const struct canvas *canvas, str
             mlf__buf_puts(out, "──");
         add_colour(canvas, 0, out);
         mlf__buf_puts(out, " ");
-        add_plain(out, plot->series[i].name);
+        mlf__plot_add_plain(out, plot->series[i].name);
         mlf__buf_printf(out, ", %" PRId64 " point%s\n", plot->series[i].n_read,
                         plot->series[i].n_read == 1 ? "" : "s");
     }
@@ -213,7 +213,7 @@ static mlf_status draw(struct plot *plot, struct mlf__buf *out)
         mlf__plot_set_ticks(&plot->y, 6);
         for (size_t i = 0; i < plot->n_series; i++)
             draw_series(plot, i, &canvas);
-        add_plain(out, plot->metric);
+        mlf__plot_add_plain(out, plot->metric);
         mlf__buf_puts(out, "\n");
         for (size_t row = 0; row < canvas.rows; row++) {
             row_label(plot, &canvas, row, label);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread, one poll loop. A write never blocks longer than the stream's own small unit, so that
- * signals and the other stream go on while a reader is slow. */
+/* One poll loop; the recogniser has a thread of its own behind it. A write never blocks longer than the stream's
+ * own small unit, so that signals and the other stream go on while a reader is slow. */
 #include "cli/relay.h"
 
 #include "cli/cli.h"
+#include "cli/keyboard.h"
+#include "cli/output_reader.h"
 #include "cli/pty.h"
 #include "core/sys.h"
 
@@ -26,7 +28,8 @@ enum {
     PTY_HOLDS = 256 * 1024, /* more than a pseudo-terminal keeps */
     PTY_QUIET_MS = 20,      /* what the kernel has not handed over by then is nothing */
     REAP_POLL_MS = 20,      /* where there is no descriptor left for a signalfd */
-    CHANNELS = 2
+    CHANNELS = 2,
+    KEYS = 1 + 2 * CHANNELS /* the keyboard's place among what is polled */
 };
 
 struct channel {
@@ -45,8 +48,10 @@ struct channel {
 
 struct relay {
     struct channel channels[CHANNELS];
-    struct mlf__recogniser *recogniser;
+    const struct mlf__relay_options *options;
+    struct mlf__output_reader *reader; /* NULL: nobody looks at what passes */
     struct mlf__relay_result *result;
+    struct mlf__keyboard keyboard;
     pid_t pid;
     int signals; /* signalfd, -1 = none */
     bool ended;  /* the command has ended */
@@ -90,15 +95,17 @@ static bool is_pending(const struct channel *channel)
 /* Looks at a block once it was passed on. */
 static void digest(struct relay *relay, struct channel *channel)
 {
-    if (relay->recogniser != NULL && channel->len > channel->begin)
-        mlf__recogniser_feed(relay->recogniser, channel->stream, channel->block + channel->begin,
-                             channel->len - channel->begin);
+    if (relay->reader != NULL && channel->len > channel->begin)
+        mlf__output_reader_give(relay->reader, channel->stream, channel->block + channel->begin,
+                                channel->len - channel->begin);
 }
 
 /* The reader is gone: closing our end lets the command find out at its next write, as without us. */
 static void reader_gone(struct relay *relay, struct channel *channel)
 {
     digest(relay, channel);
+    if (channel->in == relay->keyboard.master)
+        relay->keyboard.master = -1;
     close_channel(channel);
 }
 
@@ -145,9 +152,14 @@ static void take_in(struct relay *relay, struct channel *channel)
         room = channel->begin + channel->left;
     ssize_t n = channel->pty ? mlf__pty_read(channel->in, channel->out, channel->block, room)
                              : read(channel->in, channel->block, room);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+    int error = errno;
+    if (channel->in == relay->keyboard.master)
+        mlf__keyboard_modes(&relay->keyboard);
+    if (n < 0 && (error == EINTR || error == EAGAIN))
         return;
     if (n <= 0) {
+        if (channel->in == relay->keyboard.master)
+            relay->keyboard.master = -1;
         close_channel(channel);
         return;
     }
@@ -194,6 +206,15 @@ static void resize(struct relay *relay)
             mlf__pty_resize(relay->channels[i].in, relay->channels[i].out);
 }
 
+/* Has the command got the signal as well? The kernel sends a terminal's signals to the whole group, except that it tells only
+ * the session's leader when the terminal is gone. */
+static bool is_for_group(const struct signalfd_siginfo *info)
+{
+    if (info->ssi_code != SI_KERNEL || getpid() == 1)
+        return false;
+    return info->ssi_signo != SIGHUP || getsid(0) != getpid();
+}
+
 static void take_signals(struct relay *relay)
 {
     struct signalfd_siginfo info;
@@ -203,8 +224,7 @@ static void take_signals(struct relay *relay)
             resize(relay);
         if (info.ssi_signo == SIGCHLD)
             reap(relay);
-        /* The kernel sends a terminal's signals to the whole group: the command has its own. */
-        else if (!relay->ended && (info.ssi_code != SI_KERNEL || getpid() == 1))
+        else if (!relay->ended && !is_for_group(&info))
             kill(relay->pid, (int)info.ssi_signo);
     }
 }
@@ -227,6 +247,23 @@ static bool drains_pty(const struct relay *relay)
     return false;
 }
 
+/* How long to wait for something to happen: not at all, or -1: for ever. */
+static int how_long(const struct relay *relay, bool with_signals)
+{
+    int timeout_ms = with_signals && relay->signals < 0 ? REAP_POLL_MS : -1;
+
+    int keys_ms = with_signals ? mlf__keyboard_due_ms(&relay->keyboard) : -1;
+
+    if (relay->ended && drains_pty(relay))
+        return PTY_QUIET_MS;
+    if (keys_ms >= 0 && (timeout_ms < 0 || keys_ms < timeout_ms))
+        timeout_ms = keys_ms;
+    if (with_signals && !relay->ended && relay->options->look != NULL &&
+        (timeout_ms < 0 || relay->options->look_ms < timeout_ms))
+        timeout_ms = relay->options->look_ms;
+    return timeout_ms;
+}
+
 static void end_drain(struct relay *relay)
 {
     for (int i = 0; i < CHANNELS; i++)
@@ -236,7 +273,7 @@ static void end_drain(struct relay *relay)
 
 static void serve(struct relay *relay, bool with_signals)
 {
-    struct pollfd entries[1 + 2 * CHANNELS];
+    struct pollfd entries[2 + 2 * CHANNELS];
 
     entries[0] = (struct pollfd){.fd = with_signals ? relay->signals : -1, .events = POLLIN};
     for (int i = 0; i < CHANNELS; i++) {
@@ -250,17 +287,22 @@ static void serve(struct relay *relay, bool with_signals)
             .fd = !done && !channel->discard && !channel->regular ? channel->out : -1,
             .events = pending ? POLLOUT : 0};
     }
-    int timeout_ms = with_signals && relay->signals < 0 ? REAP_POLL_MS : -1;
+    entries[KEYS] = (struct pollfd){.fd = with_signals ? mlf__keyboard_poll(&relay->keyboard) : -1,
+                                    .events = POLLIN};
     bool drains = relay->ended && drains_pty(relay);
-    int ready = poll(entries, MLF__ARRAY_LEN(entries), drains ? PTY_QUIET_MS : timeout_ms);
+    int ready = poll(entries, MLF__ARRAY_LEN(entries), how_long(relay, with_signals));
     if (ready == 0 && drains)
         end_drain(relay);
     if (ready < 0)
         return;
     if (entries[0].revents != 0)
         take_signals(relay);
-    else if (timeout_ms > 0 && !relay->ended)
+    else if (with_signals && relay->signals < 0 && !relay->ended)
         reap(relay);
+    if (with_signals && !relay->ended && relay->options->look != NULL)
+        relay->options->look(relay->options->user);
+    if (with_signals && !relay->ended)
+        mlf__keyboard_look(&relay->keyboard);
     for (int i = 0; i < CHANNELS; i++) {
         struct channel *channel = &relay->channels[i];
         if (channel->in < 0)
@@ -315,7 +357,7 @@ static void leave_relay(struct relay *relay, const sigset_t *watched)
     sigaction(SIGINT, &fallback, NULL);
     sigaction(SIGQUIT, &fallback, NULL);
     sigprocmask(SIG_UNBLOCK, watched, NULL);
-    relay->recogniser = NULL;
+    relay->reader = NULL;
     relay->ended = false;
     while (relay->channels[0].in >= 0 || relay->channels[1].in >= 0)
         serve(relay, false);
@@ -327,13 +369,21 @@ void mlf__relay(const struct mlf__relay_options *options, struct mlf__relay_resu
     static struct relay relay; /* two blocks of 64 KiB: no stack for them */
 
     *out = (struct mlf__relay_result){0};
-    relay.recogniser = options->recogniser;
+    relay.options = options;
     relay.result = out;
     relay.pid = options->launched.pid;
     relay.signals = signalfd(-1, options->watched, SFD_CLOEXEC | SFD_NONBLOCK);
     open_channel(&relay.channels[0], options->launched.out, STDOUT_FILENO, 1);
     open_channel(&relay.channels[1], options->launched.err, STDERR_FILENO, 2);
 
+    relay.reader = NULL;
+    if (options->recogniser != NULL && (relay.channels[0].in >= 0 || relay.channels[1].in >= 0) &&
+        mlf__output_reader_start(options->recogniser, options->whole, &relay.reader) != MLF_OK)
+        mlf__cli_say("metrics in the output are not seen: %s", mlf__errmsg());
+    int master = relay.channels[1].pty ? relay.channels[1].in : -1;
+    if (relay.channels[0].pty)
+        master = relay.channels[0].in;
+    mlf__keyboard_init(&relay.keyboard, master, relay.pid);
     reap(&relay); /* it may have ended before its signal could be seen */
     while (!relay.ended || !is_done(&relay.channels[0], true) || !is_done(&relay.channels[1], true))
         serve(&relay, true);
@@ -343,4 +393,6 @@ void mlf__relay(const struct mlf__relay_options *options, struct mlf__relay_resu
     close_channel(&relay.channels[1]);
     if (relay.signals >= 0)
         close(relay.signals);
+    mlf__keyboard_close(&relay.keyboard);
+    out->unread = mlf__output_reader_finish(relay.reader);
 }

@@ -15,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What is looked for when --parse does not say. */
+static const enum mlf__parse_mode default_parse = MLF__PARSE_LIKELY;
+
 static const char help[] =
     "Usage: mlf run [OPTION]... [--] COMMAND [ARG]...\n"
     "\n"
@@ -34,8 +37,17 @@ static const char help[] =
     "and\n"
     "                       \\value takes the names from the output as well. May be given several\n"
     "                       times.\n"
-    "  --parse off|known    what else to look for in the output: nothing, or what known programs\n"
-    "                       print (default: known)\n"
+    "  --parse off|known|likely|all\n"
+    "                       what else to look for in the output: nothing; what known programs "
+    "print;\n"
+    "                       numbers behind words that name metrics, and those that change beside "
+    "a\n"
+    "                       step (the default); whatever changes in lines that recur\n"
+    "  --step REGEX         a line that tells the step of those that follow: group 1, or \\step\n"
+    "  --ignore GLOB        names that are no metrics; may be given several times\n"
+    "  --stop-when EXPR     end the command once this holds, e.g. 'loss is nan or loss > 100'\n"
+    "  --line-buffered      make the command print whole lines at once, where it writes into a "
+    "pipe\n"
     "  --force-direct       write a database on a network file system all along, not at the end "
     "under\n"
     "                       a lock: only when no other machine writes it\n"
@@ -59,6 +71,10 @@ enum {
     OPT_PARAM,
     OPT_METRIC,
     OPT_PARSE,
+    OPT_STEP,
+    OPT_IGNORE,
+    OPT_STOP_WHEN,
+    OPT_LINE_BUFFERED,
     OPT_FORCE_DIRECT,
     OPT_NO_HOOKS,
     OPT_NO_CAPTURE,
@@ -76,6 +92,10 @@ static const struct option long_options[] = {
     {"param", required_argument, NULL, OPT_PARAM},
     {"metric", required_argument, NULL, OPT_METRIC},
     {"parse", required_argument, NULL, OPT_PARSE},
+    {"step", required_argument, NULL, OPT_STEP},
+    {"ignore", required_argument, NULL, OPT_IGNORE},
+    {"stop-when", required_argument, NULL, OPT_STOP_WHEN},
+    {"line-buffered", no_argument, NULL, OPT_LINE_BUFFERED},
     {"force-direct", no_argument, NULL, OPT_FORCE_DIRECT},
     {"no-hooks", no_argument, NULL, OPT_NO_HOOKS},
     {"no-capture", no_argument, NULL, OPT_NO_CAPTURE},
@@ -150,24 +170,25 @@ static mlf_status check_params(const struct mlf__run_options *options)
     return MLF_OK;
 }
 
-static mlf_status set_parse(struct mlf__run_options *out, const char *text)
+mlf_status mlf__parse_mode_read(const char *text, enum mlf__parse_mode *out)
 {
-    if (strcmp(text, "off") == 0)
-        out->parse = MLF__PARSE_OFF;
-    else if (strcmp(text, "known") == 0)
-        out->parse = MLF__PARSE_KNOWN;
-    else
-        return mlf__fail(MLF_ERR_INVAL, "--parse takes 'off' or 'known', not '%s'", text);
-    return MLF_OK;
+    static const char *const names[] = {"off", "known", "likely", "all"};
+
+    for (size_t i = 0; i < MLF__ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum mlf__parse_mode)i;
+            return MLF_OK;
+        }
+    }
+    return mlf__fail(MLF_ERR_INVAL, "--parse takes off, known, likely or all, not '%s'", text);
 }
 
-static mlf_status add_rule(struct mlf__run_options *out, const char *text)
+mlf_status mlf__option_add(const char *text, const char ***texts, size_t *n, size_t *cap)
 {
-    mlf_status status =
-        mlf__grow((void **)&out->rules, &out->cap_rules, out->n_rules + 1, sizeof(char *));
+    mlf_status status = mlf__grow((void **)texts, cap, *n + 1, sizeof(char *));
 
     if (status == MLF_OK)
-        out->rules[out->n_rules++] = text;
+        (*texts)[(*n)++] = text;
     return status;
 }
 
@@ -191,9 +212,20 @@ static mlf_status take_option(struct mlf__run_options *out, int option, const ch
         return add_pair(value, "Param key", MLF__PARAM_VALUE_MAX, &out->params, &out->n_params,
                         &out->cap_params);
     case OPT_METRIC:
-        return add_rule(out, value);
+        return mlf__option_add(value, &out->rules, &out->n_rules, &out->cap_rules);
     case OPT_PARSE:
-        return set_parse(out, value);
+        return mlf__parse_mode_read(value, &out->parse);
+    case OPT_STEP:
+        out->step_rule = value;
+        return MLF_OK;
+    case OPT_IGNORE:
+        return mlf__option_add(value, &out->ignore, &out->n_ignore, &out->cap_ignore);
+    case OPT_STOP_WHEN:
+        mlf__stop_when_free(out->stop_when);
+        return mlf__stop_when_parse(value, &out->stop_when);
+    case OPT_LINE_BUFFERED:
+        out->line_buffered = true;
+        return MLF_OK;
     case OPT_FORCE_DIRECT:
         /* By the environment, since the command may open the store too. */
         return setenv(mlf__env_name(MLF__ENV_MLF_FORCE_DIRECT), "1", 1) == 0 ? MLF_OK
@@ -218,9 +250,22 @@ static mlf_status take_option(struct mlf__run_options *out, int option, const ch
     }
 }
 
+void mlf__run_options_init(struct mlf__run_options *out)
+{
+    *out = (struct mlf__run_options){.parse = default_parse, .hooks = true, .capture = true};
+}
+
+mlf_status mlf__run_options_take(struct mlf__run_options *out, const char *name, const char *value)
+{
+    for (size_t i = 0; long_options[i].name != NULL; i++)
+        if (strcmp(long_options[i].name, name) == 0)
+            return take_option(out, long_options[i].val, value);
+    return mlf__fail(MLF_ERR_INVAL, "there is no option --%s", name);
+}
+
 int mlf__run_options_parse(int argc, char **argv, struct mlf__run_options *out, bool *done)
 {
-    *out = (struct mlf__run_options){.parse = MLF__PARSE_KNOWN, .hooks = true, .capture = true};
+    mlf__run_options_init(out);
     *done = true;
     /* '+': everything from the first word that is no option belongs to the command. */
     for (int option; (option = getopt_long(argc, argv, "+", long_options, NULL)) != -1;) {
@@ -258,6 +303,8 @@ void mlf__run_options_free(struct mlf__run_options *options)
     free_pairs(options->tags, options->n_tags);
     free_pairs(options->params, options->n_params);
     mlf__free(options->rules);
+    mlf__free(options->ignore);
+    mlf__stop_when_free(options->stop_when);
     *options = (struct mlf__run_options){0};
 }
 

@@ -128,6 +128,7 @@ static void print_json(const struct mlf__run_report *report)
     cJSON_AddNumberToObject(object, "models", (double)summary->n_models);
     cJSON_AddNumberToObject(object, "inputs", (double)summary->n_inputs);
     cJSON_AddNumberToObject(object, "dropped", (double)summary->dropped);
+    cJSON_AddNumberToObject(object, "output_unread", (double)report->unread);
     add_text(object, "store", summary->store);
     add_text(object, "error", summary->error);
     add_text(object, "journal", summary->error_journal);
@@ -151,6 +152,9 @@ void mlf__run_report_print(const struct mlf__run_report *report)
     if (options->summary || isatty(STDERR_FILENO)) {
         print_line(report);
         print_advice(report);
+        if (report->unread > 0)
+            mlf__cli_say("%.1f MB of the command's output came too fast to look for metrics in it",
+                         (double)report->unread / 1e6);
     }
     print_trouble(report);
 }

@@ -12,6 +12,7 @@ struct mlf__run_report {
     int wait_status;
     int64_t duration_ms;
     int output_error;           /* errno, 0 = none */
+    uint64_t unread;            /* bytes of output that were not looked at */
     const char *exhausted_rule; /* NULL = none */
     const char *not_hooked;     /* why the command could not be hooked; NULL = it could */
 };

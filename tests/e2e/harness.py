@@ -12,6 +12,10 @@ import sys
 import tempfile
 import time
 
+# A caller in the background ignores some signals, and our programs would inherit that.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
+
 MLF = os.path.abspath(os.environ.get("MLF_TEST_MLF", ""))
 DEADLINE_S = 60
 

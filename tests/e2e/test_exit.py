@@ -153,7 +153,7 @@ def test_usage(tap):
         (["--param", "k" * 251 + "=1"], "250"),
         (["--tag", b"a=\xff"], "UTF-8"),
         (["--run-name", b"\xff"], "UTF-8"),
-        (["--parse", "all"], "off"),
+        (["--parse", "most"], "off"),
         (["--experiment", ""], ""),
         (["--nope"], "--nope"),
     )

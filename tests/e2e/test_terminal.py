@@ -66,6 +66,21 @@ class Terminal:
             return file.read().rsplit(b")", 1)[1].split()[0]
 
 
+def children(pid):
+    """Names of the processes below |pid|."""
+    names = b""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            below = file.read().split()
+        for child in below:
+            with open(f"/proc/{child}/comm", "rb") as file:
+                names += file.read()
+            names += children(child)
+    except OSError:
+        pass
+    return names
+
+
 def session(f, argv, **options):
     terminal = Terminal(f, argv, **options)
     terminal.wait()
@@ -123,7 +138,7 @@ def test_stop_and_go_on(tap):
         quoted = " ".join(f"'{word}'" for word in READ)
         terminal.read_until(b"$ ")
         terminal.type(f"{quoted} sh -c 'echo rea''dy; read x; echo loss $x'\n".encode())
-        terminal.read_until(b"\nready")
+        terminal.read_until(b"ready\r\n")
         terminal.type(b"\x1a")
         tap.ok(terminal.read_until(b"Stopped"), "^Z stops mlf and the command")
         terminal.type(b"fg\n")
@@ -163,6 +178,71 @@ def test_modes(tap):
         tap.same(terminal.wait(), 0, "the command ends")
 
 
+def test_keys_at_the_output(tap):
+    """Pagers read keys from the terminal that they write to, not from their stdin."""
+    opened = "import os, tty; fd = os.open(os.ttyname(2), os.O_RDONLY)\n"
+    written = "import os, select, tty; fd = 2\n"
+    reads = "old = tty.tcgetattr(fd); tty.setcbreak(fd)\n" \
+            "for i in range(3):\n" \
+            "    print('ready', i, flush=True)\n" \
+            "    {wait}\n" \
+            "    print('got', os.read(fd, 1), flush=True)\n" \
+            "tty.tcsetattr(fd, tty.TCSANOW, old)\n" \
+            "print('name', input())\n"
+    cases = {"a terminal that is opened by its name": opened + reads.format(wait="pass"),
+             "stderr": written + reads.format(wait="pass"),
+             "stderr behind a poll of it": written + reads.format(wait="p = select.poll(); p.register(2, 1); p.poll()"),
+             "stderr behind a poll of stdin": written + reads.format(wait="select.select([0], [], [])")}
+    with folder() as f:
+        for name, script in cases.items():
+            terminal = Terminal(f, [*READ, "python3", "-c", script])
+            came = True
+            for i in range(3):
+                came = came and terminal.read_until(f"ready {i}".encode())
+                terminal.type(b"k")
+                came = came and terminal.read_until(b"got b'k'")
+                terminal.text = terminal.text.replace(b"got b'k'", b"")
+            terminal.type(b"me\n")
+            came = came and terminal.read_until(b"name me")
+            tap.ok(came, f"keys reach a command that reads them from {name}; then its stdin has them",
+                   terminal.text)
+            if not came:
+                os.kill(terminal.pid, signal.SIGKILL)
+            terminal.wait()
+
+
+def test_shell(tap):
+    with folder() as f:
+        terminal = Terminal(f, [*READ, "bash", "--norc", "-i"], PS1="$ ")
+        terminal.read_until(b"$ ")
+        terminal.type(b"sleep 1000\n")
+        tap.ok(wait_for(lambda: b"sleep" in children(terminal.pid)), "a shell runs under mlf")
+        terminal.type(b"\x1a")
+        tap.ok(terminal.read_until(b"Stopped"), "and has its job control", terminal.text)
+        terminal.type(b"kill %1; exit 3\n")
+        terminal.type(b"exit 3\n")
+        tap.same(terminal.wait(), 3, "it ends as it does without mlf")
+
+
+def test_terminal_that_goes(tap):
+    with folder() as f:
+        for name, script in (("writes", "while :; do echo x; sleep 0.01; done"),
+                             ("is silent", "echo x; exec sleep 1000")):
+            terminal = Terminal(f, [*READ, "sh", "-c", script])
+            terminal.read_until(b"x")
+            below = f"/proc/{terminal.pid}/task/{terminal.pid}/children"
+            with open(below, encoding="ascii") as file:
+                command = file.read().split()[0]
+            os.close(terminal.fd)
+            tap.ok(wait_for(lambda: not os.path.exists(f"/proc/{command}")),
+                   f"a command that {name} ends with its terminal")
+            if os.path.exists(f"/proc/{command}"):
+                os.kill(int(command), signal.SIGKILL)
+            code = os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1])
+            tap.same((code, f.last_run()["tags"].get("mlf.signal")), (-signal.SIGHUP, "SIGHUP"),
+                     "and the run says so")
+
+
 def test_held_by_a_descendant(tap):
     with folder() as f:
         # A session leader's end would hang up the terminal that the descendant still writes to.
@@ -181,4 +261,5 @@ def test_held_by_a_descendant(tap):
 
 
 run_tests(test_looks_like_the_terminal, test_streams_apart, test_keyboard, test_stop_and_go_on,
-          test_size_changes, test_modes, test_held_by_a_descendant)
+          test_size_changes, test_modes, test_keys_at_the_output, test_shell,
+          test_terminal_that_goes, test_held_by_a_descendant)

@@ -16,7 +16,8 @@ import console  # noqa: E402
 import tap  # noqa: E402
 
 ROOT, BUILD = (os.path.abspath(argument) for argument in sys.argv[1:3])
-STEPS = ("Connect", "Quickstart", "Look at it", "Callbacks", "C++", "Fortran", "An unmodified binary")
+STEPS = ("Connect", "Quickstart", "Look at it", "Callbacks", "C++", "Fortran", "An unmodified binary",
+         "Tuning", "Tuning a binary")
 # What a walkthrough leaves behind is not taken along.
 LEFT = shutil.ignore_patterns("mlflow.db*", "mlruns", "*.o", "spool", "__pycache__")
 PROGRAM = re.compile(r"(?<!\S)(?:\.\./)*build/(\S+)")

@@ -299,6 +299,36 @@ def test_cpp(tap):
         tap.ok(done.code == 0 and len(run_rows(f)) == 8, "with MLF_OFF=1 it runs and logs nothing", done.text)
 
 
+STUDY_FACTS = """pruned 1
+best 1 5
+thrown the training failed 1
+caught 7
+none is best MLF_ERR_NOT_FOUND
+MLF_ERR_INVAL x: asked for as an integer, before in this study as a float
+MLF_ERR_INVAL kernel: choice 1 is "poly", before in this study "rbf"
+another range is taken
+an objective returned 1 of 2 values
+the study's name is empty
+"""
+
+
+def test_studies(tap):
+    with folder() as f:
+        line = "c++ -std=c++17 studies.cpp $(pkg-config --cflags --libs mlf-tuner) -pthread -o studies"
+        if lacks(line) is not None:
+            tap.skip("the parts of tuner.hpp", f"{lacks(line)} is not installed")
+            return
+        shutil.copy(os.path.join(HERE, "studies.cpp"), f.work)
+        if not build(tap, f, line):
+            return
+        done = f.run([os.path.join(f.work, "studies")], env=environment())
+        tap.same((done.code, done.out.decode()), (0, STUDY_FACTS), "each part of tuner.hpp is called, and answers")
+        states = [state for state, in rows(
+            f, "SELECT t.status FROM runs t JOIN tags p ON p.run_uuid = t.run_uuid AND p.key = 'mlflow.parentRunId' "
+            "JOIN runs s ON s.run_uuid = p.value WHERE s.name = 'throws'")]
+        tap.same(states, ["FAILED"] * 7, "trials of objectives that threw are failed runs")
+
+
 def test_fortran_example(tap):
     with folder() as f:
         program = example(tap, f, "fortran", "least_squares.f90")
@@ -416,7 +446,8 @@ def main(tap):
     try:
         if installed(tap):
             for test in (test_connect, test_loop, test_fann, test_callbacks, test_cpp_example, test_cpp,
-                         test_fortran_example, test_fortran, test_pages, test_page_examples):
+                         test_studies, test_fortran_example, test_fortran, test_pages,
+                         test_page_examples):
                 test(tap)
     finally:
         shutil.rmtree(BASE, ignore_errors=True)

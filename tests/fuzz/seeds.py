@@ -164,6 +164,14 @@ def recogniser_seeds():
         "escapes": (0, [r"\key=\value"], b"\x1b[1;31ml=1\x1b[0m\x1b]0;title\x07 m=2\x1b(B\x1b\n"),
         "long_line": (0, [r"\key=\value"], b"k=1 " * 3000),
         "callout_and_verbs": (0, ["x=(?C1)(1)(*COMMIT)(*FAIL)|(*ACCEPT)"], b"1\n"),
+        "words": (4, [], b"2024-01-31 12:00:00,1 INFO:a: seed: 3\nEpoch [1/3], Step [10/ 20] Loss: 4.5 (nan)\n"
+                         b"Accuracy: 98/100 (98%)\n'lr': 2e-05, |g| 3 #it = 4\nepoch 1 loss 2\n"),
+        "recurrence": (5, [], b"1: 9.5, 3 foo, x=1\n2: 8.5, 4 foo, x=2\n3: 7.5, 5 foo, x=3\n1: 1, 2 foo, x=4\n"),
+        "signatures": (9, [], b"[0]\ttrain-auc:0.5\n[LightGBM] [Info] Iteration:1, a b : 2\nEpoch 1/2\n"
+                              b"5/5 - loss: 1\n{\"step\":1,\"a\":{\"b\":[2,{\"c\":1}]}}\nTrain Epoch: 1 [2/3 (1%)] Loss: 4\n"
+                              b"1: 2, 3 avg, 4 rate, 5 seconds, 6 images\naverage since example example current\n"
+                              b"0.5 0.25   8 8.0 1 0.5 9\nGrowing trees\nOverall OOB prediction error: 0.5\n"),
+        "tails": (20, [], b"loss: 1\rloss: 2 acc=3"),
     }
     for name, (mode, rules, output) in cases.items():
         yield name, (bytes([mode]) + b"".join(rule.encode() + b"\n" for rule in rules) + b"\n" +
@@ -344,12 +352,67 @@ def search_seeds():
                               b"cmRlcl9ieSI6bnVsbH0=\0")
 
 
+# ---- tune_spec: r a spec, w and s words, f a config file, p points, c a condition ----
+
+def tune_spec_seeds():
+    for number, spec in enumerate((
+            "1e-5:1e-1:log", "2:32", "50:300:10", "float:1:10:0.5", "linear,rbf,poly", "one", "int:1:1024:log",
+            "1:2:3:4:5", "0:1:log", "a,,b", "9007199254740993:9007199254740994", "0.1:0.7:0.2", "-0.0:0.0")):
+        yield f"spec_{number}", b"r" + spec.encode()
+    yield "words", b"wtrain\0--lr={lr}\0{depth=2:32}{{}}\0{trial}/{slot}"
+    yield "words_of_a_shell", b"strain {lr} | tee {workdir}/log\0{kernel=a,b}"
+    yield "words_without_a_space", b"wtrain\0{depth}\0{lr"
+    yield "config_file", b'f{"lr": {lr}, "n": {"trial": {trial}}, "x": {{lr}}}'
+    yield "points_json", b'p[{"lr": 0.1, "depth": 3}, {"kernel": "rbf", "lr": null}]'
+    yield "points_objects", b'p{"lr": 0.1}\n{"depth": 4}'
+    yield "points_lines", b'plr=0.1 depth=3\n# remark\nkernel="rbf"'
+    yield "points_csv", b'plr,depth,kernel\r\n0.1,3,"rbf"\n,4,'
+    yield "points_quote_open", b'plr\n"0.1'
+    yield "condition", b'closs is nan or (loss > 10 and not "Cross Validation Accuracy" <= 1e-3)'
+    yield "condition_deep", b"c" + b"(" * 40 + b"loss<1"
+    yield "condition_long", b"c" + b" or ".join(b"loss < %d" % n for n in range(100))
+
+
+# ---- study: how many objectives, the header, the space, trials ----
+
+STUDY_SPACE = (b'{"names":["lr","kind"],"distributions":[{"name":"FloatDistribution","attributes":{"step":null,"low":1e-5,'
+               b'"high":0.1,"log":true}},{"name":"CategoricalDistribution","attributes":{"choices":["a","b"]}}]}')
+STUDY_HEADER = (b'{"version":1,"name":"s","metrics":["loss"],"directions":["minimize"],"sampler":"tpe","pruner":"none",'
+                b'"seed":"7"}')
+
+
+def study(*trials, objectives=b"\0", header=STUDY_HEADER, space=STUDY_SPACE):
+    return objectives + b"\0".join((header, space, *trials))
+
+
+def study_seeds():
+    yield "whole", study(b'{"number":0,"state":"COMPLETE","values":[0.5],"params":[[0,0,0.01],[1,1,1]],"told":0}',
+                         b'{"number":1,"state":"PRUNED","intermediate":[[0,1],[5,"nan"]],"told":1}',
+                         b'{"number":2,"state":"WAITING","fixed":{"lr":"0.1"},"attributes":{"k":"v"},"generation":3}')
+    yield "two_objectives", study(b'{"number":0,"state":"COMPLETE","values":["inf",-1e308],"constraints":{"c":1.5}}',
+                                  objectives=b"\1")
+    yield "params_that_cannot_be", study(b'{"number":0,"state":"FAIL","params":[[0,0,-1],[1,1,2],[9,9,9]]}',
+                                         b'{"number":0,"state":"FAIL","params":[[0,0,0.1],[0,0,0.1]]}')
+    yield "numbers_that_cannot_be", study(b'{"number":1e99,"state":"FAIL"}', b'{"number":0.5,"state":"FAIL"}',
+                                          b'{"number":0,"state":"COMPLETE","values":["nan"]}',
+                                          b'{"number":0,"state":"FAIL","told":-1,"generation":1e300}')
+    yield "steps_not_in_order", study(b'{"number":0,"state":"FAIL","intermediate":[[3,1],[2,1]]}')
+    yield "space_twice", study(space=STUDY_SPACE.replace(b'"kind"', b'"lr"'))
+    yield "range_that_is_empty", study(space=STUDY_SPACE.replace(b'"high":0.1', b'"high":-1'))
+    yield "later_version", study(header=STUDY_HEADER.replace(b'"version":1', b'"version":99'))
+    yield "parts", study(header=b"{}", space=b'{"parts":  12,"names":[]}')
+    yield "deep", study(b'{"number":0,"state":"FAIL","params":' + b"[" * 900 + b"]" * 900 + b"}")
+    yield "owner", study(b'{"host":"far","pid":4711,"time_ms":1795468410024,"start":"1","boot":"x","pid_namespace":"4"}')
+
+
 def main():
     folder = sys.argv[1]
     for target, seeds in (("ring", ring_seeds), ("journal", journal_seeds),
                           ("cmdline", cmdline_seeds), ("recogniser", recogniser_seeds),
                           ("apply", apply_seeds), ("elf", elf_seeds), ("proc", proc_seeds),
-                          ("model", model_seeds), ("search", search_seeds)):
+                          ("model", model_seeds), ("search", search_seeds),
+                          ("study", study_seeds),
+                          ("tune_spec", tune_spec_seeds)):
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         for name, data in seeds():
             with open(os.path.join(folder, target, name), "wb") as file:
