@@ -3,7 +3,7 @@
 # Sourced by the other scripts: which Debian packages mlf needs, and how they get there.
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config
-    libsqlite3-dev libcjson-dev libpcre2-dev libssl-dev libpng-dev libyaml-dev)
+    libsqlite3-dev libcjson-dev libpcre2-dev libssl-dev libpng-dev libyaml-dev libgsl-dev)
 
 # Prints those of the named packages that are not installed.
 missing_packages() {
@@ -20,7 +20,7 @@ missing_elsewhere() {
     for tool in cc meson ninja pkg-config "$@"; do
         command -v "$tool" >/dev/null || printf '%s\n' "$tool"
     done
-    for library in sqlite3 libcjson libpcre2-8 libcrypto yaml-0.1; do
+    for library in sqlite3 libcjson libpcre2-8 libcrypto yaml-0.1 gsl; do
         pkg-config --exists "$library" 2>/dev/null || printf '%s\n' "$library"
     done
 }

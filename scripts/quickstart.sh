@@ -14,7 +14,7 @@ else
         {
             printf 'This is no Debian, so this script installs nothing. mlf needs: a C compiler, meson 1.0 or\n'
             printf 'later, ninja, pkg-config, and the development files of SQLite 3.31 or later, cJSON, PCRE2\n'
-            printf '(8 bit) and OpenSSL (libcrypto); this demonstration also LIBSVM'"'"'s command svm-train.\n'
+            printf '(8 bit), OpenSSL (libcrypto), libyaml and GSL; this demonstration also LIBSVM'"'"'s command svm-train.\n'
             printf 'Not found here: %s\n' "${missing[*]}"
         } >&2
         exit 1
@@ -22,7 +22,7 @@ else
 fi
 
 [ -f build/build.ninja ] || meson setup build
-ninja -C build cli/mlf hooks/libmlf_hooks.so
+ninja -C build cli/mlf cli/mlf-tuner hooks/libmlf_hooks.so
 
 cd examples/unmodified_binary
 mlf=../../build/cli/mlf

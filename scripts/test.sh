@@ -7,14 +7,15 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/packages.sh
 
-# What interop tests read back with: the MLflow of today, and the one whose schema we create. Old ones do not
+# What interop tests read back with: the MLflow of today with the Optuna that studies are compared with, and
+# the MLflow whose schema we create. Old ones do not
 # start with the SQLAlchemy of today, which they allow.
-MLFLOW_TODAY=(mlflow==3.17.2 psutil==7.2.2 selenium==4.51.0)
+MLFLOW_TODAY=(mlflow==3.17.2 psutil==7.2.2 selenium==4.51.0 optuna==5.0.0 cmaes==0.13.1)
 MLFLOW_SCHEMA=(mlflow==3.1.4 sqlalchemy==2.0.58)
 # With --full: versions between the two, and one whose schema is only read.
 MLFLOW_OTHERS=(mlflow==2.22.1 mlflow==3.5.1 mlflow==3.10.1)
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" bindfs binutils chromium chromium-driver clang clang-format clang-tidy g++ gfortran
-    libfann-dev libgsl-dev liblinear-tools libclang-rt-14-dev libsvm-dev libsvm-tools man-db musl-tools python3
+    libfann-dev liblinear-tools libclang-rt-14-dev libsvm-dev libsvm-tools man-db musl-tools python3
     python3-venv sqlite3 strace util-linux)
 TEST_TOOLS=(gcc g++ clang clang-format clang-tidy meson ninja pkg-config nm objdump
     svm-train liblinear-train bindfs chromium chromedriver musl-gcc python3 sqlite3 strace man setarch)

@@ -16,7 +16,7 @@ import console
 import tap
 import tree
 
-PAGES = ("README.md", "examples/unmodified_binary/README.md")
+PAGES = ("README.md", "examples/unmodified_binary/README.md", "examples/tuning_binary/README.md")
 DATA = ("iris.scale", "heart_scale")
 NEEDS = ("svm-train",)
 
@@ -37,6 +37,8 @@ def make_folder(folder, root, build):
     for name in DATA:
         shutil.copy(os.path.join(root, examples, name), folder)
         shutil.copy(os.path.join(root, examples, name), os.path.join(folder, examples))
+    tuning = os.path.join("examples", "tuning_binary")
+    shutil.copytree(os.path.join(root, tuning), os.path.join(folder, tuning))
     os.symlink(build, os.path.join(folder, "build"))
 
 

@@ -17,6 +17,7 @@ import tap
 
 DEADLINE = 10  # seconds
 EXAMPLE = os.path.join("examples", "unmodified_binary")
+STUDY = os.path.join("tests", "e2e", "study_program.c")
 
 
 def run(command, folder, **variables):
@@ -47,8 +48,11 @@ def recorded(mlf, folder, variables):
 
 def finished_runs(folder):
     """Runs in the database that are finished, without any mlf command that would merge what was left."""
-    with sqlite3.connect(os.path.join(folder, "mlflow.db")) as connection:
-        return connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'").fetchone()[0]
+    try:
+        with sqlite3.connect(os.path.join(folder, "mlflow.db")) as connection:
+            return connection.execute("SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0  # nothing has been recorded yet, and there is no table
 
 
 def collected(folder, want):
@@ -64,6 +68,24 @@ def check_recording(results, name, mlf, command, folder, variables):
     params, models, text = recorded(mlf, folder, variables)
     results.check(done.returncode == 0 and params.get("C") == "5" and len(models) == 1, name,
                   done.stdout, done.stderr, text)
+
+
+def check_tuner(results, root, base, folder, variables, compiler):
+    libraries = os.path.dirname(find(base, "libmlf_tuner.so"))
+    variables = {**variables, "PKG_CONFIG_PATH": os.path.dirname(find(base, "mlf-tuner.pc")),
+                 "PKG_CONFIG_SYSROOT_DIR": base, "LD_LIBRARY_PATH": libraries}
+    flags = run(["pkg-config", "--cflags", "--libs", "mlf-tuner"], folder, **variables)
+    if not results.check(flags.returncode == 0 and {"-lmlf_tuner", "-lmlf"} <= set(flags.stdout.split()),
+                         "pkg-config knows mlf-tuner", flags.stdout, flags.stderr):
+        return
+    program = os.path.join(folder, "tune")
+    done = run([*compiler, "-D_GNU_SOURCE", os.path.join(root, STUDY), "-o", program, *flags.stdout.split(),
+                "-Wl,-rpath-link," + libraries], folder, **variables)
+    if results.check(done.returncode == 0, "a program that tunes builds by pkg-config", done.stderr):
+        before = finished_runs(folder)
+        done = run([program, "new", "study", "3", "0"], folder, **variables)
+        results.check(done.returncode == 0 and collected(folder, before + 4),
+                      "its study and its three trials are runs", done.stdout, done.stderr)
 
 
 def check_program(results, root, base, folder, mlf, variables, compiler):
@@ -114,6 +136,7 @@ def main():
             results.skip("a program is built by pkg-config", "pkg-config is not installed")
         else:
             check_program(results, root, base, folder, mlf, variables, compiler)
+            check_tuner(results, root, base, folder, variables, compiler)
     return results.done()
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What our libraries give to and take from the programs they are loaded into. (What the hook library gives is
-a matter of tests/preload.) Usage: symbols.py [--write] LIST CORE MLF HOOKS; --write makes the list anew."""
+a matter of tests/preload.) Usage: symbols.py [--write] LIST CORE MLF TUNER HOOKS; --write makes the list anew."""
 
 import os
 import re
@@ -73,7 +73,7 @@ def compare_exports(results, list_path, libraries):
 
 def main():
     write = sys.argv[1] == "--write"
-    list_path, core, mlf, hooks = sys.argv[2 if write else 1:]
+    list_path, core, mlf, tuner, hooks = sys.argv[2 if write else 1:]
     results = tap.Tap()
     if shutil.which("nm") is None or shutil.which("objdump") is None:
         results.skip("exported and imported symbols", "binutils are not installed")
@@ -81,9 +81,15 @@ def main():
     if write:
         with open(list_path, "w", encoding="utf-8") as file:
             file.write("# Made by tests/lint/symbols.py --write: a library and a name it exports.\n")
-            file.writelines(line + "\n" for line in list_of((core, mlf)))
+            file.writelines(line + "\n" for line in list_of((core, mlf, tuner)))
         return 0
-    compare_exports(results, list_path, (core, mlf))
+    compare_exports(results, list_path, (core, mlf, tuner))
+    results.none([name for path in (core, mlf) for name in needed(path) if name.startswith("libgsl")],
+                 "programs that do not tune are not bound by GSL's licence: only libmlf_tuner.so needs it")
+    results.none([name for name in exported(tuner) if not name.startswith("mlf_") or name.startswith("mlf__")],
+                 "libmlf_tuner.so exports its public calls only")
+    results.none([name for name, _ in imported(tuner) if NEVER_IMPORTED.fullmatch(name)],
+                 "libmlf_tuner.so imports nothing that prints or ends the process")
     for path in (core, hooks):
         library = name_of(path)
         results.none(list(too_new(path)),

@@ -12,7 +12,7 @@ import sys
 
 import tap
 
-FOLDERS = ("core", "tracking", "autolog", "hooks", "cli")
+FOLDERS = ("core", "tracking", "autolog", "hooks", "tuner", "cli")
 
 
 def sources(root, build):
