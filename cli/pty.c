@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -64,6 +65,12 @@ mlf_status mlf__pty_open(int terminal, int *master, int *slave)
     return status;
 }
 
+static bool same_modes(const struct termios *a, const struct termios *b)
+{
+    return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_lflag == b->c_lflag &&
+           memcmp(a->c_cc, b->c_cc, sizeof(a->c_cc)) == 0;
+}
+
 /* The command has set modes: what it means for keyboard and output becomes the real terminal's. */
 static void mirror(int master, int terminal)
 {
@@ -76,11 +83,11 @@ static void mirror(int master, int terminal)
     next.c_lflag = set.c_lflag & ~(tcflag_t)EXTPROC;
     next.c_oflag = (real.c_oflag & ~(tcflag_t)OPOST) | (set.c_oflag & OPOST);
     memcpy(next.c_cc, set.c_cc, sizeof(next.c_cc));
-    if (memcmp(&next, &real, sizeof(next)) != 0)
+    if (!same_modes(&next, &real))
         tcsetattr(terminal, TCSANOW, &next);
     struct termios clear = set;
     make_transparent(&clear);
-    if (memcmp(&clear, &set, sizeof(clear)) != 0)
+    if (!same_modes(&clear, &set))
         tcsetattr(master, TCSANOW, &clear);
 }
 

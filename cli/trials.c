@@ -363,9 +363,8 @@ static void look_at_slot(struct slot *slot)
     }
     if (slot->kill_ns == 0)
         return;
-    if (slot->reaped && !signal_all(slot, 0)) {
-        finish(slot);
-    } else if (slot->give_up_ns != 0 && now >= slot->give_up_ns && slot->reaped) {
+    bool given_up = slot->give_up_ns != 0 && now >= slot->give_up_ns;
+    if (slot->reaped && (!signal_all(slot, 0) || given_up)) {
         finish(slot);
     } else if (now >= slot->kill_ns) {
         signal_all(slot, SIGKILL);

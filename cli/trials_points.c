@@ -40,15 +40,24 @@ int64_t mlf__points_next_step(struct mlf__points *points, const char *key)
     return 0;
 }
 
+/* By their bits, so that a NaN is met as well. */
+static bool same_value(double a, double b)
+{
+    uint64_t x, y;
+
+    memcpy(&x, &a, sizeof(x));
+    memcpy(&y, &b, sizeof(y));
+    return x == y;
+}
+
 bool mlf__points_add(struct mlf__points *points, const char *key, double value, int64_t step,
                      int way)
 {
     uint64_t hash = hash_key(key);
     for (size_t i = 0; i < MLF__POINTS_KEPT; i++) {
         struct mlf__point *point = &points->last[i];
-        /* Values are compared by their bits, so that a NaN is met as well. */
         if (point->way < 0 || point->way == way || point->key != hash || point->step != step ||
-            memcmp(&point->value, &value, sizeof(value)) != 0)
+            !same_value(point->value, value))
             continue;
         point->way = -1;
         return false;

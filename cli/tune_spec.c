@@ -208,8 +208,9 @@ static mlf_status read_choices_file(const struct spec *spec, const char *path,
     if (*path == '\0')
         return wrong(spec, path, "the name of a file is missing behind @");
     mlf_status status = mlf__tune_read_file(path, CHOICES_FILE_MAX, &choices->text, &len);
-    if (status == MLF_OK &&
-        (strlen(choices->text) < len || mlf__utf8_length(choices->text, len) == SIZE_MAX))
+    if (status != MLF_OK || choices->text == NULL)
+        return status;
+    if ((strlen(choices->text) < len || mlf__utf8_length(choices->text, len) == SIZE_MAX))
         return mlf__fail(MLF_ERR_INVAL, "'%s=%s': the file is no text in UTF-8", spec->name,
                          spec->text);
     for (char *at = choices->text; status == MLF_OK && at < choices->text + len;) {

@@ -334,7 +334,7 @@ mlf_status mlf__history_add(struct mlf__history *history, mlf_trial_state state,
     if (history->n_trials >= UINT32_MAX)
         return mlf__fail(MLF_ERR_FULL, "a study has no more than %u trials", UINT32_MAX);
     mlf_status status = mlf__grow((void **)&history->trials, &history->cap_trials,
-                                  history->n_trials + 1, sizeof(*history->trials));
+                                  history->n_trials + 1, sizeof(struct mlf__trial *));
     if (status == MLF_OK)
         status = reserve_numbers(history);
     if (status != MLF_OK)

@@ -91,7 +91,7 @@ mlf_status mlf__pruner_open(const char *text, const struct mlf__history *history
             break;
         }
         status = open_one(rest, history, study_name, &rest, end);
-        if (status == MLF_OK)
+        if (status == MLF_OK && *end != NULL)
             end = &(*end)->inner;
     }
     if (status != MLF_OK) {

@@ -87,7 +87,7 @@ static double last_step(double low, double high, double step)
         exponent = d_step.exponent;
     wide l, h, s;
     if (!rescale(d_low, exponent, &l) || !rescale(d_high, exponent, &h) ||
-        !rescale(d_step, exponent, &s))
+        !rescale(d_step, exponent, &s) || s == 0)
         return fmin(high, low + floor((high - low) / step + 1e-9) * step);
     if ((h - l) % s == 0)
         return high;
@@ -146,7 +146,8 @@ mlf_status mlf__dist_int(const char *name, int64_t low, int64_t high, int64_t st
         return mlf__fail(MLF_ERR_INVAL, "%s: a logarithmic scale has no step but 1", name);
     out->log = log;
     out->low = (double)low;
-    out->high = (double)(low + (high - low) / step * step);
+    int64_t last = low + (high - low) / step * step;
+    out->high = (double)last;
     out->step = (double)step;
     return MLF_OK;
 }

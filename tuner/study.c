@@ -457,7 +457,7 @@ mlf_status mlf__study_tell(mlf_study *study, mlf_trial *trial, mlf_trial_state s
                       (long long)trial->row->number);
     else
         status = decide_state(study, values, n_values, &state);
-    if (status == MLF_OK)
+    if (status == MLF_OK && link != NULL)
         status = finish(study, link, state, values, has_metrics);
     mlf__study_unlock(study);
     return status;

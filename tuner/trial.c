@@ -231,12 +231,13 @@ static mlf_status suggest(mlf_trial *trial, const struct request *request, doubl
     return status;
 }
 
-static mlf_status check_arguments(const mlf_trial *trial, const char *name, const void *out,
-                                  const char *call)
+static bool has_arguments(const mlf_trial *trial, const char *name, const void *out,
+                          const char *call)
 {
-    if (trial == NULL || name == NULL || out == NULL)
-        return mlf__fail(MLF_ERR_INVAL, "%s: trial, name or out is NULL", call);
-    return MLF_OK;
+    bool all = trial != NULL && name != NULL && out != NULL;
+    if (!all)
+        mlf__fail(MLF_ERR_INVAL, "%s: trial, name or out is NULL", call);
+    return all;
 }
 
 mlf_status mlf__suggest(mlf_trial *trial, const char *name, const struct mlf__dist *dist,
@@ -252,8 +253,8 @@ static mlf_status suggest_float(mlf_trial *trial, const struct request *request,
 {
     if (out != NULL)
         *out = NAN;
-    mlf_status status = check_arguments(trial, request->name, out, call);
-    return status == MLF_OK ? suggest(trial, request, out) : status;
+    return has_arguments(trial, request->name, out, call) ? suggest(trial, request, out)
+                                                          : MLF_ERR_INVAL;
 }
 
 mlf_status mlf_suggest_float(mlf_trial *trial, const char *name, double low, double high,
@@ -283,15 +284,14 @@ static mlf_status suggest_int(mlf_trial *trial, struct request *request, const c
 {
     if (out != NULL)
         *out = 0;
-    mlf_status status = check_arguments(trial, request->name, out, call);
-    if (status != MLF_OK)
-        return status;
+    if (!has_arguments(trial, request->name, out, call))
+        return MLF_ERR_INVAL;
     request->kind = MLF__DIST_INT;
     request->low = exact(request->int_low);
     request->high = exact(request->int_high);
     request->step = exact(request->int_step);
     double value;
-    status = suggest(trial, request, &value);
+    mlf_status status = suggest(trial, request, &value);
     if (status == MLF_OK)
         *out = (int64_t)value;
     return status;
@@ -318,9 +318,8 @@ mlf_status mlf_suggest_categorical(mlf_trial *trial, const char *name, const cha
 {
     if (out != NULL)
         *out = 0;
-    mlf_status status = check_arguments(trial, name, out, "mlf_suggest_categorical");
-    if (status != MLF_OK)
-        return status;
+    if (!has_arguments(trial, name, out, "mlf_suggest_categorical"))
+        return MLF_ERR_INVAL;
     const struct request request = {.name = name,
                                     .kind = MLF__DIST_CATEGORICAL,
                                     .low = NAN,
@@ -329,7 +328,7 @@ mlf_status mlf_suggest_categorical(mlf_trial *trial, const char *name, const cha
                                     .choices = choices,
                                     .n_choices = n};
     double value;
-    status = suggest(trial, &request, &value);
+    mlf_status status = suggest(trial, &request, &value);
     if (status == MLF_OK)
         *out = (size_t)value;
     return status;

@@ -257,7 +257,7 @@ static mlf_status make_cube(const struct mlf__history *history, const struct arm
     const struct mlf__trial *first = arm->first;
     size_t from = arm->n > LOCAL_POINTS_MAX ? arm->n - LOCAL_POINTS_MAX : 0;
     *cube = (struct cube){0};
-    cube->params = mlf__alloc(first->n_params * sizeof(*cube->params));
+    cube->params = mlf__alloc(first->n_params * sizeof(void *));
     for (size_t i = 0; cube->params != NULL && i < first->n_params; i++)
         if (!is_choice(history, &first->params[i]) &&
             !mlf__dist_is_single(&history->dists[first->params[i].dist]))

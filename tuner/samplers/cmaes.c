@@ -312,7 +312,7 @@ static mlf_status cmaes_tell(struct mlf__sampler *sampler, const struct mlf__tri
         return status;
     bool counts = trial->state == MLF_TRIAL_COMPLETE ||
                   (trial->state == MLF_TRIAL_PRUNED && settings->pruned && trial->n_values > 0);
-    if (!counts || isnan(mlf__trial_values(trial)[0]) || state->core.dim == 0 ||
+    if (!counts || isnan(mlf__trial_values(trial)[0]) || state->members == NULL ||
         trial->generation != state->mark || !has_point(state, trial))
         return MLF_OK;
     state->members[state->n_members++] = (uint32_t)trial->number;

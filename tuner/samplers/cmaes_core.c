@@ -204,7 +204,7 @@ mlf_status mlf__cmaes_init(struct mlf__cmaes *cma, const struct mlf__cmaes_optio
     cma->sigma0 = options->sigma > 0 ? options->sigma : 1.0 / 6;
     for (size_t i = 0; i < d; i++)
         cma->mean[i] = options->mean != NULL ? options->mean[i] : 0.5;
-    if (cma->margins)
+    if (cma->margins && options->cells != NULL)
         memcpy(cma->cells, options->cells, d * sizeof(double));
     set_constants(cma);
     reset_shape(cma);

@@ -202,8 +202,8 @@ static mlf_status find_space(struct mlf__tpe_model *model, const struct mlf__tpe
             free_space(model->spaces[i]);
         model->n_spaces = 0;
     }
-    mlf_status status = mlf__grow((void **)&model->spaces, &model->cap_spaces, model->n_spaces + 1,
-                                  sizeof(*model->spaces));
+    mlf_status status =
+        mlf__grow((void **)&model->spaces, &model->cap_spaces, model->n_spaces + 1, sizeof(void *));
     *out = status == MLF_OK ? mlf__zalloc(1, sizeof(**out)) : NULL;
     if (*out == NULL)
         return MLF_ERR_NOMEM;
