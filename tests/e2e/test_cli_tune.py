@@ -440,7 +440,7 @@ def on_a_terminal(term, width, *arguments):
 
 def on_terminals(tap):
     common = ("--trials", "3", "--minimize", "loss", *[word for n in range(20) for word in ("-p", f"p{n}=0:1.0")], "--", "sh", "-c",
-              "echo loss 0.5", *[f"{{p{n}}}" for n in range(20)])
+              "echo loss 0.5; exec sleep 0.5", *[f"{{p{n}}}" for n in range(20)])  # several times as long as a line stands
     code, out = on_a_terminal("xterm", 40, *common)
     tap.ok(code == 0 and "\033[" in out, "on a terminal lines are kept up to date", out)
     # What stands behind a sequence that goes up is drawn anew, and must not have wrapped.
