@@ -52,7 +52,7 @@ void mlf__stopper_look(void *user)
         stopper->kill_ns = mlf__monotonic_ns() + GRACE_MS * 1000000ll;
         add_processes(stopper, SIGTERM);
     } else if (mlf__monotonic_ns() > stopper->kill_ns) {
-        stopper->n_processes = 0;
+        kill_processes(stopper);
         add_processes(stopper, SIGKILL);
     }
 }

@@ -51,6 +51,21 @@ def test_stops_everything(tap):
         tap.ok(wait_for(lambda: gone(pid)), "and so is what it started")
 
 
+def test_stops_orphans(tap):
+    """A process whose parent has ended by SIGTERM, and that ignores it itself, is not forgotten."""
+    inner = "trap '' TERM; echo $$ >child; echo loss=9; while :; do sleep 0.1; done"
+    with folder() as f:
+        f.write("inner.sh", inner.encode())
+        f.write("middle.sh", b"sh inner.sh & wait")
+        script = "trap : TERM; sh middle.sh & while :; do sleep 0.1; done"
+        got = f.mlf("run", "--stop-when", "loss > 5", "--", "sh", "-c", script)
+        tap.same(got.code, -signal.SIGKILL, "the command is killed after its grace")
+        with open(os.path.join(f.work, "child"), encoding="ascii") as file:
+            pid = int(file.read())
+        if not tap.ok(wait_for(lambda: gone(pid), 10), "and so is a process that has lost its parent"):
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_logged_by_calls(tap):
     """Hooked and logged metrics count as printed ones do."""
     source = "#include <mlf/mlf.h>\n#include <unistd.h>\n" \
@@ -85,4 +100,4 @@ def test_line_buffered(tap):
             process.wait(timeout=60)
 
 
-run_tests(test_stops, test_stops_everything, test_logged_by_calls, test_bad_conditions, test_line_buffered)
+run_tests(test_stops, test_stops_everything, test_stops_orphans, test_logged_by_calls, test_bad_conditions, test_line_buffered)
